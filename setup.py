@@ -1,0 +1,59 @@
+"""Build the `illumigan` ROS 2 package; the same file serves colcon and plain pip."""
+
+from glob import glob
+
+from setuptools import setup
+
+setup(
+    name="illumigan",
+    version="0.1.0",
+    description="Live low-light enhancement of camera images for ROS 2",
+    license="Apache-2.0",
+    maintainer="IllumiGAN maintainers",
+    maintainer_email="maintainers@illumigan.dev",
+    packages=[
+        "illumigan_model",
+        "illumigan_model.generators",
+        "illumigan_model.runtimes",
+        "illumigan_model.weights",
+        "illumigan_ros",
+        "illumigan_training",
+    ],
+    package_dir={"illumigan_training": "training"},
+    package_data={"illumigan_model.weights": ["*"]},
+    data_files=[
+        ("share/ament_index/resource_index/packages", ["illumigan_ros/ament_index/illumigan"]),
+        ("share/illumigan", ["package.xml"]),
+        ("share/illumigan/launch", glob("launch/*.launch.py")),
+        ("share/illumigan/config", glob("config/*")),
+        ("lib/illumigan", glob("illumigan_ros/executables/*")),
+    ],
+    python_requires=">=3.10",
+    install_requires=[
+        "numpy>=1.21",
+        "opencv-python>=4.5",
+        "onnxruntime>=1.15",
+        "numba>=0.56",
+        "typer>=0.9",
+        "rich>=12",
+        "rosbags>=0.10",
+        "pyyaml>=5.4",
+    ],
+    extras_require={
+        "ros": [
+            "ros-rclpy",
+            "ros-sensor-msgs",
+            "ros-std-srvs",
+            "ros-diagnostic-msgs",
+            "ros-lifecycle-msgs",
+            "ros-rosgraph-msgs",
+            "ros-rmw-fastrtps-cpp",
+            "ros-ament-index-python",
+        ],
+        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15"],
+        "video": ["av>=11"],
+        "dev": ["pytest>=8", "ruff", "mypy", "scikit-image", "colcon-common-extensions", "setuptools<80"],
+    },
+    entry_points={"console_scripts": ["illumigan = illumigan_ros.cli:main"]},
+    zip_safe=False,
+)
