@@ -1,0 +1,1 @@
+"""IllumiGAN's training room: from folders of photos to weights (import name `illumigan_training`)."""

@@ -1,0 +1,1 @@
+"""Generators: one architecture a file; each returns (enhanced image, attention map)."""

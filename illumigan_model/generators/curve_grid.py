@@ -1,0 +1,185 @@
+"""CurveGrid, the real-time generator: a learned CLAHE.
+
+A small CNN sees a thumbnail of the frame with its attention map and predicts, for each of 16 x 9 tiles, one monotone
+tone curve per colour. Every pixel of the full frame is looked up in the curves of its four nearest tiles, blended
+bilinearly as in CLAHE (Zuiderveld 1994), and the change is weighted by attention as in EnlightenGAN
+(arXiv 1906.06972): out = x + A (curve(x) - x), A = 1 - luminance.
+
+Layout of the network, for a thumbnail of 256 x 144:
+
+    sqrt(RGB) + attention, 4 x 144 x 256
+    conv 3x3 /2 -> 16, separable /2 -> 32, separable /2 -> 64 at 32 x 18, 4 residual separable blocks
+    average pool to 16 x 9, joined by each tile's soft histogram and by the mean of the whole frame
+    two 1x1 convolutions -> 7 logits for the curve that the colours share + 3 x 7 for what a colour adds
+
+A curve runs from (0, 0) to (1, 1): black stays black, white stays white. Its 8 knots are uniform in sqrt(x), because
+night frames live near zero; the rises between knots are a softmax, so each curve is monotone by construction.
+
+Images are float RGB in [0, 1], N x 3 x H x W. There is no padding by reflection, no GridSample and nothing
+data-dependent, so the graph converts to TensorRT as it stands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from illumigan_model.attention import attention
+
+THUMBNAIL_WH = (256, 144)
+GRID_WH = (16, 9)
+KNOTS = 8
+
+
+@dataclass(frozen=True)
+class CurveGridConfig:
+    """Size of a CurveGrid: `width` channels after the first convolution, `blocks` residual blocks at 1/8 scale."""
+
+    width: int = 16
+    blocks: int = 4
+    colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
+
+    def as_dict(self) -> dict[str, int | float]:
+        """Return the settings as plain numbers, for a checkpoint."""
+        return asdict(self)
+
+
+def conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    """Return convolution, batch norm and ReLU; the norm folds into the convolution at export."""
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.ReLU(inplace=True),
+    )
+
+
+def separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
+    """Return a depthwise 3x3 followed by a pointwise convolution."""
+    return nn.Sequential(
+        *conv_bn(inputs, inputs, 3, stride, groups=inputs),
+        *conv_bn(inputs, outputs, 1),
+    )
+
+
+class CurveGrid(nn.Module):
+    """Predict a grid of tone curves from a thumbnail and apply it to the whole image."""
+
+    def __init__(self, config: CurveGridConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or CurveGridConfig()
+        width, rises = self.config.width, KNOTS - 1
+        self.stem = nn.Sequential(
+            conv_bn(4, width, 3, stride=2),
+            separable(width, 2 * width, stride=2),
+            separable(2 * width, 4 * width, stride=2),
+        )
+        self.blocks = nn.ModuleList(separable(4 * width, 4 * width) for _ in range(self.config.blocks))
+        self.whole = nn.Conv2d(4 * width + KNOTS, 4 * width, 1)
+        self.tiles = nn.Conv2d(4 * width + KNOTS, 4 * width, 1)
+        self.head = nn.Conv2d(4 * width, 4 * rises, 1)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+        # cumulative sum as a constant 1x1 convolution: knot k+1 = rises 0..k; knot 0 is black and stays 0
+        sums = torch.ones(KNOTS, rises).tril(-1)
+        self.register_buffer("sums", sums[:, :, None, None], persistent=False)
+
+    def curves(self, thumbnail: Tensor) -> Tensor:
+        """Return the tone curves of a thumbnail.
+
+        Args:
+            thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
+
+        Returns:
+            float in [0, 1], N x 24 x 9 x 16: for R, G, B in turn the curve's value at each of the 8 knots.
+        """
+        root = torch.sqrt(thumbnail + 1e-5)
+        dark = attention(thumbnail)
+        features = self.stem(torch.cat([root, dark], dim=1))
+        for block in self.blocks:
+            features = features + block(features)
+        features = F.avg_pool2d(features, 2)
+        histogram = F.avg_pool2d(hats(1.0 - dark), 16)
+        features = torch.cat([features, histogram], dim=1)
+        whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
+        logits = self.head(torch.relu(self.tiles(features) + whole))
+        return self.curves_from_logits(logits)
+
+    def curves_from_logits(self, logits: Tensor) -> Tensor:
+        """Turn N x 28 x 9 x 16 logits (shared, R, G, B) into N x 24 x 9 x 16 monotone curve values."""
+        rises = KNOTS - 1
+        shared = logits[:, :rises]
+        colours = []
+        for colour in range(1, 4):
+            own = logits[:, colour * rises : (colour + 1) * rises]
+            steps = torch.softmax(shared + self.config.colour_range * torch.tanh(own), dim=1)
+            colours.append(F.conv2d(steps, self.sums))
+        return torch.cat(colours, dim=1)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (enhanced image N x 3 x H x W, attention map N x 1 x H x W) of RGB images in [0, 1]."""
+        width, height = THUMBNAIL_WH
+        rows = area_matrix(image.shape[2], height).to(image)
+        columns = area_matrix(image.shape[3], width).to(image)
+        thumbnail = torch.matmul(torch.matmul(rows, image), columns.t())
+        return apply_curves(image, self.curves(thumbnail))
+
+
+def area_matrix(source: int, target: int) -> Tensor:
+    """Return the target x source matrix that resizes one axis by area averaging, as OpenCV's INTER_AREA does.
+
+    Where the axis grows instead of shrinking it interpolates linearly, again as INTER_AREA does.
+    """
+    if target >= source:
+        return linear_matrix(source, target)
+    scale = source / target
+    begin = torch.arange(target, dtype=torch.float64)[:, None] * scale
+    pixel = torch.arange(source, dtype=torch.float64)[None, :]
+    overlap = torch.minimum(begin + scale, pixel + 1) - torch.maximum(begin, pixel)
+    return (overlap.clamp_min(0) / scale).float()
+
+
+def linear_matrix(source: int, target: int) -> Tensor:
+    """Return the target x source matrix that resizes one axis linearly between pixel centres, edges held."""
+    position = ((torch.arange(target, dtype=torch.float64) + 0.5) * source / target - 0.5).clamp(0, source - 1)
+    index = torch.arange(source, dtype=torch.float64)[None, :]
+    return torch.relu(1 - torch.abs(position[:, None] - index)).float()
+
+
+def hats(value: Tensor) -> Tensor:
+    """Return the weight of each knot for a value: the linear B-spline basis over sqrt(x).
+
+    Args:
+        value: float in [0, 1], N x 1 x H x W.
+
+    Returns:
+        float in [0, 1], N x 8 x H x W; the eight weights of a pixel add up to 1.
+    """
+    position = (KNOTS - 1) * torch.sqrt(value.clamp(0.0, 1.0) + 1e-8)
+    return torch.cat([torch.relu(1.0 - torch.abs(position - knot)) for knot in range(KNOTS)], dim=1)
+
+
+def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
+    """Apply a grid of curves to an image; differentiable in both.
+
+    Args:
+        image: float RGB in [0, 1], N x 3 x H x W, any H and W.
+        curves: float in [0, 1], N x 24 x 9 x 16, from `CurveGrid.curves`.
+
+    Returns:
+        (enhanced image N x 3 x H x W in [0, 1], attention map N x 1 x H x W in [0, 1]).
+    """
+    dark = attention(image)
+    # Bilinear upsampling as two matrix products: its backward pass is many times faster on a CPU.
+    rows = linear_matrix(curves.shape[2], image.shape[2]).to(image)
+    columns = linear_matrix(curves.shape[3], image.shape[3]).to(image)
+    full = torch.matmul(torch.matmul(rows, curves), columns.t())
+    colours = []
+    for colour in range(3):
+        value = image[:, colour : colour + 1]
+        knots = full[:, colour * KNOTS : (colour + 1) * KNOTS]
+        looked_up = (hats(value) * knots).sum(dim=1, keepdim=True)
+        colours.append(value + dark * (looked_up - value))
+    return torch.cat(colours, dim=1), dark
