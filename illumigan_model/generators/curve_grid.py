@@ -118,13 +118,16 @@ class CurveGrid(nn.Module):
             colours.append(F.conv2d(steps, self.sums))
         return torch.cat(colours, dim=1)
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (enhanced image N x 3 x H x W, attention map N x 1 x H x W) of RGB images in [0, 1]."""
+    def predict(self, image: Tensor) -> Tensor:
+        """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""
         width, height = THUMBNAIL_WH
         rows = area_matrix(image.shape[2], height).to(image)
         columns = area_matrix(image.shape[3], width).to(image)
-        thumbnail = torch.matmul(torch.matmul(rows, image), columns.t())
-        return apply_curves(image, self.curves(thumbnail))
+        return self.curves(torch.matmul(torch.matmul(rows, image), columns.t()))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (enhanced image N x 3 x H x W, attention map N x 1 x H x W) of RGB images in [0, 1]."""
+        return apply_curves(image, self.predict(image))
 
 
 def area_matrix(source: int, target: int) -> Tensor:

@@ -1,0 +1,157 @@
+"""Folders of photos as training samples.
+
+A source is a folder, optionally narrowed by a CSV with one row an image (`csv`, `where: column=value`) and by a range
+of mean luminance (`luma: [low, high]`, in [0, 1]); so one folder of mixed frames serves as both dark and normal
+photos. Images are kept in memory as uint8, reduced to at most twice the crop.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from rich.progress import track
+
+from illumigan_model.attention import luminance_u8
+from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_training.night import Camera, expose, relight
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+CROP_WH = (512, 288)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One training pair: `dark` is what the camera delivers, `wanted` what the generator should make of it.
+
+    Both are float32 RGB in [0, 1], 3 x 288 x 512. `kind` says where the pair comes from: "relit" (a day photo under
+    night light), "day" (a bright photo that should stay as it is) or "dark" (a real dark photo after CLAHE).
+    """
+
+    dark: np.ndarray
+    wanted: np.ndarray
+    kind: str
+
+
+def list_images(source: dict[str, Any]) -> list[Path]:
+    """Return the image files of one source, sorted.
+
+    Raises:
+        IllumiganError: the folder is missing or nothing in it matches.
+    """
+    folder = Path(source["folder"]).expanduser()
+    if not folder.is_dir():
+        raise IllumiganError(f"{folder} is not a folder; name a folder of photos in the training config")
+    chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    if "csv" in source:
+        column, value = source["where"].split("=")
+        with Path(source["csv"]).expanduser().open(newline="") as table:
+            names = {row["image"] for row in csv.DictReader(table) if row[column] == value}
+        chosen = [path for path in chosen if path.name in names]
+    if not chosen:
+        raise IllumiganError(f"no image in {folder} matches {source}; look at the source's csv, where and folder")
+    return chosen
+
+
+def load_photos(sources: Iterable[dict[str, Any]]) -> list[np.ndarray]:
+    """Load the photos of several sources as uint8 BGR, each at least as large as the crop and at most twice that.
+
+    An unreadable or too dark/bright image (see `luma`) is left out; unreadable ones are named on standard output.
+
+    Raises:
+        IllumiganError: no photo is left.
+    """
+    photos = []
+    for source in sources:
+        low, high = source.get("luma", (0.0, 1.0))
+        for path in track(list_images(source), description=f"reading {Path(source['folder']).name}", transient=True):
+            try:
+                photo = fit(read_photo(path))
+            except FrameError as error:
+                print(error)
+                continue
+            if low <= luminance_u8(photo).mean() / 255 <= high:
+                photos.append(photo)
+    if not photos:
+        raise IllumiganError("no photo is left after the luma rules of the training config; widen them")
+    return photos
+
+
+def read_photo(path: Path) -> np.ndarray:
+    """Read one image as uint8 BGR, upright by its EXIF tag.
+
+    Raises:
+        FrameError: it cannot be decoded or is smaller than 32 x 32.
+    """
+    photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if photo is None:
+        raise FrameError(f"{path} cannot be read as an image; it is left out")
+    if min(photo.shape[:2]) < 32:
+        raise FrameError(f"{path} is smaller than 32 x 32 pixels; it is left out")
+    return photo
+
+
+def fit(photo: np.ndarray) -> np.ndarray:
+    """Scale a photo so that the crop fits inside it once, at most twice."""
+    width, height = CROP_WH
+    scale = max(width / photo.shape[1], height / photo.shape[0])
+    scale = min(1.0, 2 * scale) if scale < 1 else scale
+    size = (max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale)))
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+
+
+def random_crop(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return a random 512 x 288 view of a photo at a random scale, flipped half of the time."""
+    width, height = CROP_WH
+    largest = min(photo.shape[1] / width, photo.shape[0] / height)
+    scale = rng.uniform(1.0, max(largest, 1.0))
+    cut_w, cut_h = int(width * scale), int(height * scale)
+    x = int(rng.integers(0, photo.shape[1] - cut_w + 1))
+    y = int(rng.integers(0, photo.shape[0] - cut_h + 1))
+    crop = photo[y : y + cut_h, x : x + cut_w]
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def clahe(bgr: np.ndarray, clip: float = 3.0, tiles: int = 8) -> np.ndarray:
+    """Equalise the L of Lab by tiles (Zuiderveld 1994): the classical enhancer that detectors like best."""
+    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB)
+    lab[:, :, 0] = cv2.createCLAHE(clip, (tiles, tiles)).apply(np.ascontiguousarray(lab[:, :, 0]))
+    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
+
+
+def draw_samples(
+    normal: list[np.ndarray], dark: list[np.ndarray], shares: dict[str, float], seed: int
+) -> Iterator[Sample]:
+    """Draw samples for ever.
+
+    Args:
+        normal: day photos, uint8 BGR.
+        dark: real dark photos, uint8 BGR; may be empty when the share of "dark" is 0.
+        shares: how often each kind of sample comes ("relit", "day", "dark"); they add up to 1.
+        seed: makes the sequence repeatable.
+    """
+    rng = np.random.default_rng(seed)
+    kinds, weights = list(shares), list(shares.values())
+    while True:
+        kind = str(rng.choice(kinds, p=weights))
+        pool = dark if kind == "dark" else normal
+        photo = random_crop(pool[int(rng.integers(len(pool)))], rng)
+        if kind == "relit":
+            camera = Camera.sample(rng)
+            scene = relight(photo, camera, rng)
+            yield Sample(planes(expose(scene.radiance, camera, rng)), scene.wanted.transpose(2, 0, 1), kind)
+        else:
+            wanted = clahe(photo) if kind == "dark" else photo
+            yield Sample(planes(photo), planes(wanted), kind)
+
+
+def planes(bgr: np.ndarray) -> np.ndarray:
+    """Turn uint8 BGR H x W x 3 into float32 RGB 3 x H x W in [0, 1]."""
+    return np.ascontiguousarray(bgr[:, :, ::-1].transpose(2, 0, 1), dtype=np.float32) / 255

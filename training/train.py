@@ -1,0 +1,170 @@
+"""Train CurveGrid: `python -m illumigan_training.train CONFIG [key=value ...]`, or `illumigan train`.
+
+A run folder holds everything: the config, the checkpoint (safetensors), the metrics of every 50th step as CSV and
+pictures of a fixed set of samples (input | wanted | enhanced). A killed run goes on where its last checkpoint ended.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+import time
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch import Tensor
+
+from illumigan_model.checkpoint import save_checkpoint
+from illumigan_model.errors import IllumiganError
+from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, apply_curves
+from illumigan_training import losses
+from illumigan_training.data import Sample, draw_samples, load_photos
+
+
+def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
+    """Return a training config with `key=value` overrides applied (`a.b=1` reaches into a section).
+
+    Raises:
+        IllumiganError: the file is missing or a key is unknown; the message names the keys there are.
+    """
+    if not path.is_file():
+        raise IllumiganError(f"the training config {path} does not exist; config/train_curve_grid.yaml is one")
+    config = yaml.safe_load(path.read_text())
+    for override in overrides:
+        key, _, value = override.partition("=")
+        *sections, last = key.split(".")
+        place = config
+        for section in sections:
+            place = place.get(section, {})
+        if last not in place:
+            raise IllumiganError(f"{key} is not a setting of {path.name}; it has {', '.join(place or config)}")
+        place[last] = yaml.safe_load(value)
+    return config
+
+
+def batches(config: dict[str, Any], step: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (dark, wanted) batches for ever; the sequence depends on the seed and the step it starts from."""
+    normal = load_photos(config["normal"])
+    dark = load_photos(config["dark"]) if config["shares"].get("dark") else []
+    samples = draw_samples(normal, dark, config["shares"], config["seed"] + step)
+    while True:
+        yield stack(list(islice(samples, config["batch"])))
+
+
+def stack(samples: list[Sample]) -> tuple[Tensor, Tensor]:
+    """Return (dark, wanted) tensors N x 3 x 288 x 512 of some samples."""
+    dark = torch.from_numpy(np.stack([sample.dark for sample in samples]))
+    return dark, torch.from_numpy(np.stack([sample.wanted for sample in samples]))
+
+
+def loss_terms(generator: CurveGrid, dark: Tensor, wanted: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+    """Return the unweighted loss terms by name and the enhanced batch."""
+    curves = generator.predict(dark)
+    made, _ = apply_curves(dark, curves)
+    terms = {
+        "reconstruction": losses.reconstruction(made, wanted).mean(),
+        "contrast": losses.contrast(made, wanted).mean(),
+        "colour": losses.colour(made, wanted).mean(),
+        "smoothness": losses.smoothness(curves).mean(),
+        "tint": losses.tint(curves).mean(),
+    }
+    return terms, made
+
+
+def train(config: dict[str, Any]) -> Path:
+    """Train to the last step of the config and return the run folder.
+
+    Raises:
+        IllumiganError: the loss is no longer a number; the message names the step.
+    """
+    run = Path(config["run"]).expanduser()
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    torch.manual_seed(config["seed"])
+    torch.set_num_threads(config["threads"])
+    generator = CurveGrid(CurveGridConfig(**config["generator"]))
+    optimizer = torch.optim.AdamW(generator.parameters(), lr=config["rate"], weight_decay=1e-4)
+    steps, first = config["steps"], 0
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config["rate"], total_steps=steps, pct_start=0.1)
+    average = torch.optim.swa_utils.AveragedModel(
+        generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config["average"]), use_buffers=True
+    )
+    parts = {"generator": generator, "optimizer": optimizer, "schedule": schedule, "average": average}
+    resume = run / "resume.pt"
+    if resume.is_file():
+        saved = torch.load(resume, weights_only=True)
+        first = saved["step"]
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+    source = batches(config, first)
+    fixed = next(source) if first == 0 else stack_fixed(run)
+    torch.save(fixed, run / "fixed.pt")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress, (run / "metrics.csv").open("a", newline="") as table:
+        writer = csv.writer(table)
+        task = progress.add_task("training", total=steps, completed=first)
+        started = time.monotonic()
+        for step in range(first, steps):
+            dark, wanted = next(source)
+            terms, _ = loss_terms(generator, dark, wanted)
+            loss = torch.stack([config["weights"][name] * term for name, term in terms.items()]).sum()
+            if not torch.isfinite(loss):
+                raise IllumiganError(f"the loss is {loss.item()} at step {step}; {resume} holds the last good state")
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            average.update_parameters(generator)
+            progress.update(task, advance=1, description=f"loss {loss.item():.4f}")
+            if (step + 1) % 50 == 0:
+                seconds = round(time.monotonic() - started, 1)
+                writer.writerow([step + 1, seconds, *(f"{term.item():.5f}" for term in terms.values())])
+                table.flush()
+            if (step + 1) % config["save_every"] == 0 or step + 1 == steps:
+                keep(run, step + 1, parts, config, fixed)
+    return run
+
+
+def stack_fixed(run: Path) -> tuple[Tensor, Tensor]:
+    """Return the fixed samples that an earlier part of the run chose."""
+    dark, wanted = torch.load(run / "fixed.pt", weights_only=True)
+    return dark, wanted
+
+
+def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fixed: tuple[Tensor, Tensor]) -> None:
+    """Write the averaged weights, the state to resume from and a picture of the fixed samples."""
+    state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
+    partial = run / "resume.tmp"
+    torch.save(state, partial)
+    partial.replace(run / "resume.pt")
+    averaged: CurveGrid = parts["average"].module
+    save_checkpoint(averaged, run / "curve_grid.safetensors", {"step": str(step), "name": Path(config["run"]).name})
+    averaged.eval()
+    with torch.no_grad():
+        made, _ = averaged(fixed[0])
+    rows = [torch.cat(list(row), dim=2) for row in zip(fixed[0], fixed[1], made, strict=True)]
+    sheet = torch.cat(rows, dim=1).clamp(0, 1).mul(255).byte().permute(1, 2, 0).numpy()
+    cv2.imwrite(str(run / f"samples_{step:06d}.jpg"), sheet[:, :, ::-1])
+
+
+def main() -> None:
+    """Train from the command line."""
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m illumigan_training.train CONFIG [key=value ...]")
+    try:
+        print(train(read_config(Path(sys.argv[1]), sys.argv[2:])))
+    except IllumiganError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
