@@ -2,7 +2,7 @@
 
 from glob import glob
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 setup(
     name="illumigan",
@@ -10,17 +10,11 @@ setup(
     description="Live low-light enhancement of camera images for ROS 2",
     license="Apache-2.0",
     maintainer="IllumiGAN maintainers",
-    maintainer_email="maintainers@illumigan.dev",
-    packages=[
-        "illumigan_model",
-        "illumigan_model.generators",
-        "illumigan_model.runtimes",
-        "illumigan_model.weights",
-        "illumigan_ros",
-        "illumigan_training",
-    ],
+    maintainer_email="maintainers@illumigan.example",
+    packages=[*find_packages(include=["illumigan_model*", "illumigan_ros*"]), "illumigan_training"],
     package_dir={"illumigan_training": "training"},
     package_data={"illumigan_model.weights": ["*"]},
+    # Data files, and not scripts: they land in lib/illumigan, where `ros2 run` looks, under colcon and plain pip alike.
     data_files=[
         ("share/ament_index/resource_index/packages", ["illumigan_ros/ament_index/illumigan"]),
         ("share/illumigan", ["package.xml"]),
@@ -50,9 +44,28 @@ setup(
             "ros-rmw-fastrtps-cpp",
             "ros-ament-index-python",
         ],
+        "ros-jazzy": [
+            "ros-jazzy-rclpy",
+            "ros-jazzy-sensor-msgs",
+            "ros-jazzy-std-srvs",
+            "ros-jazzy-diagnostic-msgs",
+            "ros-jazzy-lifecycle-msgs",
+            "ros-jazzy-rosgraph-msgs",
+            "ros-jazzy-rmw-fastrtps-cpp",
+            "ros-jazzy-ament-index-python",
+        ],
         "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15"],
         "video": ["av>=11"],
-        "dev": ["pytest>=8", "ruff", "mypy", "scikit-image", "colcon-common-extensions", "setuptools<80"],
+        "dev": [
+            "pytest>=8",
+            "ruff",
+            "mypy",
+            "types-PyYAML",
+            "scikit-image",
+            "colcon-ros",
+            "colcon-package-information",
+            "setuptools>=64,<80",
+        ],
     },
     entry_points={"console_scripts": ["illumigan = illumigan_ros.cli:main"]},
     zip_safe=False,

@@ -1,0 +1,65 @@
+# `make demo` shows the main job and `make test` checks everything; each first sets up a Python environment of its own.
+
+PYTHON ?= python3
+# On a machine without an NVIDIA card the CPU build is the smaller one: make test TORCH=path/to/the/wheel
+TORCH ?= torch==2.13.0
+# Footage of your own for the demo: make demo BAG=my_drive (a rosbag2) or make demo VIDEO=my_drive.mp4
+BAG ?=
+VIDEO ?=
+
+VENV := .venv
+JAZZY_VENV := .venv-jazzy
+INSTALLED_FILES := setup.py pyproject.toml package.xml $(wildcard launch/* config/* illumigan_ros/executables/*)
+
+# A sourced ROS distribution would mix its own rclpy into the environment's.
+unexport PYTHONPATH PYTHONHOME LD_LIBRARY_PATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
+export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
+export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
+
+.PHONY: demo test test-jazzy lint clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/.ready-to-run
+	$(VENV)/bin/illumigan demo $(if $(BAG),--bag "$(BAG)") $(if $(VIDEO),--video "$(VIDEO)")
+
+test: lint
+	$(VENV)/bin/pytest
+
+test-jazzy: AMENT_PREFIX_PATH = $(CURDIR)/$(JAZZY_VENV)
+test-jazzy: $(JAZZY_VENV)/.ready-to-test
+	$(JAZZY_VENV)/bin/pytest test/ros
+
+lint: $(VENV)/.ready-to-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy illumigan_model illumigan_ros training
+
+clean:
+	rm -rf $(VENV) $(JAZZY_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.ready-to-run: $(INSTALLED_FILES) | $(VENV)/bin/pip
+	$(call install,$(VENV),-e ".[ros,video]")
+
+$(VENV)/.ready-to-test: $(INSTALLED_FILES) | $(VENV)/bin/pip
+	$(call install,$(VENV),-e ".[ros,video,train,dev]" "$(TORCH)")
+	@touch $(VENV)/.ready-to-run
+
+$(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
+	$(call install,$(JAZZY_VENV),-e ".[ros-jazzy,video,dev]")
+
+define install
+$(1)/bin/pip install --disable-pip-version-check $(2)
+@$(1)/bin/python -c "import cv2" || \
+	{ echo "OpenCV lacks a system library, most likely: sudo apt install libgl1 libglib2.0-0"; exit 1; }
+@touch $@
+endef
+
+%/bin/pip:
+	@command -v $(PYTHON) >/dev/null || \
+		{ echo "There is no $(PYTHON) here: install Python 3.10 to 3.13, or name yours: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
+		{ echo "The ROS wheels need Python 3.10 to 3.13, and $(PYTHON) is another: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
+		{ echo "Python lacks its venv module: sudo apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv --clear $*
