@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -56,7 +55,12 @@ def is_bag(path: Path) -> bool:
 
 
 def header_stamp_ns(raw: bytes | memoryview) -> int:
-    """Read the header's stamp, in nanoseconds, from the CDR bytes of a message whose first field is a header."""
+    """Read the header's stamp, in nanoseconds, from the CDR bytes of a message whose first field is a header.
+
+    Raises FrameError if there are too few bytes.
+    """
+    if len(raw) < 12:
+        raise FrameError(f"A message of {len(raw)} bytes cannot hold a header; the bag or its recorder is damaged.")
     seconds, nanoseconds = struct.unpack_from("<iI" if raw[1] & 1 else ">iI", raw, 4)
     return int(seconds) * 1_000_000_000 + int(nanoseconds)
 
@@ -169,7 +173,7 @@ class BagReader:
         """Return the open reader."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the files."""
         self.close()
 
@@ -232,7 +236,7 @@ class BagWriter:
         """Return the open writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the bag, or remove it when an error ends the writing."""
         if kind is None:
             self.close()
@@ -245,7 +249,9 @@ def decode(message: BagMessage) -> Any:
     try:
         return typestore().deserialize_cdr(message.raw, message.msgtype)
     except Exception as error:
-        raise FrameError(f"A message on {message.topic} is damaged and cannot be decoded ({_reason(error)}).") from error
+        raise FrameError(
+            f"A message on {message.topic} is damaged ({_reason(error)}); skip it or record anew."
+        ) from error
 
 
 def image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str = "camera") -> bytes:
@@ -299,7 +305,7 @@ def _unreadable(path: Path, error: Exception) -> str:
 
 def _unwritable(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"The disk is full: {path} could not be written and was removed; free some space or choose another place."
+        return f"The disk is full: {path} could not be written and was removed; free space or choose another place."
     return f"{path} cannot be written ({_reason(error)})."
 
 

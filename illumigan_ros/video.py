@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ DEFAULT_FPS = Fraction(30)
 def load_av() -> ModuleType | None:
     """Return PyAV, or None where it is not installed or does not load."""
     try:
-        import av
+        import av  # noqa: PLC0415  (optional: the extra `video`)
     except ImportError:
         return None
     av.logging.set_level(av.logging.PANIC)  # every failure is reported once, by us
@@ -32,7 +32,7 @@ def load_av() -> ModuleType | None:
 
 
 class VideoReader:
-    """The first video stream of a file, as BGR frames in order; iterate once, then close (or use `with`).
+    """The first video stream of a file, as BGR frames in order; close it, or use it as a context manager.
 
     Attributes: `fps` (Fraction, frames per second), `frame_count` (estimated from the duration, 0 if unknown).
     """
@@ -46,6 +46,9 @@ class VideoReader:
             raise FrameError(f"The video {path} is empty.")
         self._frames = 0
         self._av = load_av()
+        self._open()
+
+    def _open(self) -> None:
         if self._av is not None:
             self._open_av(self._av)
         else:
@@ -72,7 +75,11 @@ class VideoReader:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """Yield the frames; raises FrameError where the file is damaged or ends too early."""
+        """Yield the frames from the first on; raises FrameError where the file is damaged or ends too early."""
+        if self._frames:
+            self.close()
+            self._open()
+            self._frames = 0
         for frame in self._decode_av() if self._av is not None else self._decode_cv2():
             self._frames += 1
             yield frame
@@ -115,7 +122,7 @@ class VideoReader:
         """Return the open reader."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the file."""
         self.close()
 
@@ -195,7 +202,7 @@ class VideoWriter:
         """Return the open writer."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the file, or remove it when an error ends the writing."""
         if kind is not None:
             self.discard()
@@ -213,6 +220,6 @@ def _unreadable(path: Path) -> str:
 
 def _unwritable(path: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"The disk is full: {path} could not be written and was removed; free some space or choose another place."
+        return f"The disk is full: {path} could not be written and was removed; free space or choose another place."
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return f"{path} cannot be written ({reason})."
