@@ -6,7 +6,6 @@ subscription unchanged, so a header that nobody touches cannot change.
 
 from __future__ import annotations
 
-import errno
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
 from illumigan_model.errors import FrameError
+from illumigan_ros.output_files import reason, unwritable
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
@@ -195,7 +195,7 @@ class BagWriter:
         try:
             self._writer.open()
         except Exception as error:
-            raise FrameError(_unwritable(path, error)) from error
+            raise unwritable(path, error) from error
         self._connections: dict[str, Connection] = {}
 
     def add_topic(self, topic: str, msgtype: str) -> None:
@@ -213,7 +213,7 @@ class BagWriter:
         try:
             self._writer.write(self._connections[topic], time_ns, raw)
         except Exception as error:
-            raise FrameError(_unwritable(self.path, error)) from error
+            raise unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Write index and metadata; raises FrameError when the disk takes no more."""
@@ -221,7 +221,7 @@ class BagWriter:
             self._writer.close()
         except Exception as error:
             self.discard()
-            raise FrameError(_unwritable(self.path, error)) from error
+            raise unwritable(self.path, error) from error
 
     def discard(self) -> None:
         """Remove the bag."""
@@ -250,7 +250,7 @@ def decode(message: BagMessage) -> Any:
         return typestore().deserialize_cdr(message.raw, message.msgtype)
     except Exception as error:
         raise FrameError(
-            f"A message on {message.topic} is damaged ({_reason(error)}); skip it or record anew."
+            f"A message on {message.topic} is damaged ({reason(error)}); skip it or record anew."
         ) from error
 
 
@@ -300,16 +300,4 @@ def _header(stamp_ns: int, frame_id: str) -> Any:
 
 def _unreadable(path: Path, error: Exception) -> str:
     hint = "" if isinstance(error, PermissionError) else "; it is damaged, truncated or no rosbag2"
-    return f"The bag {path} cannot be read{hint} ({_reason(error)})."
-
-
-def _unwritable(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"The disk is full: {path} could not be written and was removed; free space or choose another place."
-    return f"{path} cannot be written ({_reason(error)})."
-
-
-def _reason(error: Exception) -> str:
-    """Return one line of a foreign exception."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return (text.splitlines() or [""])[0].rstrip(".") or type(error).__name__
+    return f"The bag {path} cannot be read{hint} ({reason(error)})."

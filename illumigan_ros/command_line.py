@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_model.errors import IllumiganError
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -43,13 +43,13 @@ def run(app: typer.Typer) -> None:
         sys.exit(INTERRUPTED)
 
 
-def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file; raises FrameError if the place cannot be written."""
-    try:
-        path.write_text(json.dumps(content, indent=2) + "\n")
-    except OSError as error:
-        path.unlink(missing_ok=True)
-        raise FrameError(f"{path} cannot be written ({error.strerror}).") from error
+@contextmanager
+def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
+    """Show a progress bar on stderr; gives a function to call after each step. A total of None or 0 means unknown."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(what, total=total or None)
+        yield lambda: progress.advance(task)
 
 
 @contextmanager

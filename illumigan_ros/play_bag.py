@@ -16,8 +16,9 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, BagMessage, header_stamp_ns, restamped
-from illumigan_ros.command_line import ros_node, run, write_json
+from illumigan_ros.command_line import ros_node, run
 from illumigan_ros.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_ros.output_files import write_json
 
 if TYPE_CHECKING:
     from rclpy.node import Node

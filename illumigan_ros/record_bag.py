@@ -17,7 +17,8 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, IMAGE_TYPES, BagWriter, header_stamp_ns
-from illumigan_ros.command_line import ros_node, run, write_json
+from illumigan_ros.command_line import ros_node, run
+from illumigan_ros.output_files import write_json
 
 if TYPE_CHECKING:
     from rclpy.node import Node

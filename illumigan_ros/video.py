@@ -5,7 +5,6 @@ Reading falls back to OpenCV where PyAV is not installed; OpenCV's wheels cannot
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_ros.output_files import unwritable
 
 CONTAINERS = (".mp4", ".mkv", ".mov")
 DEFAULT_FPS = Fraction(30)
@@ -151,7 +151,7 @@ class VideoWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(self._part), "w")
         except (OSError, ValueError) as error:
-            raise FrameError(_unwritable(path, error)) from error
+            raise unwritable(path, error) from error
         self._stream = self._container.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         self._stream.pix_fmt = "yuv420p"
 
@@ -179,7 +179,7 @@ class VideoWriter:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
         except (OSError, ValueError) as error:
-            raise FrameError(_unwritable(self.path, error)) from error
+            raise unwritable(self.path, error) from error
 
     def close(self) -> None:
         """Finish the file and give it its name; raises FrameError without frames or when the disk is full."""
@@ -190,7 +190,7 @@ class VideoWriter:
             self._container.close()
             self._part.replace(self.path)
         except (OSError, ValueError) as error:
-            raise FrameError(_unwritable(self.path, error)) from error
+            raise unwritable(self.path, error) from error
 
     def discard(self) -> None:
         """Remove what was written so far."""
@@ -216,10 +216,3 @@ class VideoWriter:
 
 def _unreadable(path: Path) -> str:
     return f"{path} cannot be read as a video; it is damaged, truncated or of another kind."
-
-
-def _unwritable(path: Path, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"The disk is full: {path} could not be written and was removed; free space or choose another place."
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{path} cannot be written ({reason})."

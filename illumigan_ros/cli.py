@@ -1,0 +1,146 @@
+"""The `illumigan` command: enhance files, play footage as a camera, run the demo, look at the installation.
+
+Each command imports what it needs when it runs: files are enhanced without ROS, and nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from illumigan_model.errors import FrameError
+from illumigan_ros import play_bag
+from illumigan_ros.command_line import progress_bar, run
+
+if TYPE_CHECKING:
+    from illumigan_ros.offline import Outcome
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    no_args_is_help=True,
+    help="See in the dark: enhance low-light camera frames, live in ROS 2 or from files.",
+)
+
+Model = Annotated[str, typer.Option(help="Name of shipped weights, or a path to an .onnx or .safetensors file.")]
+Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes the best one that works here.")]
+Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
+
+
+@app.callback(invoke_without_command=True)
+def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
+    if version:
+        print(f"illumigan {importlib.metadata.version('illumigan')}")
+        raise typer.Exit
+
+
+def _conclude(outcome: Outcome, what: str, out: Path) -> None:
+    """Say what was done; unreadable inputs end in exit code 2, after the others were done."""
+    print(f"{outcome.done} {what} enhanced into {out}")
+    for failure in outcome.failures[:10]:
+        print(f"skipped: {failure}")
+    if outcome.failures:
+        total = outcome.done + len(outcome.failures)
+        raise FrameError(f"{len(outcome.failures)} of {total} {what} could not be read; the others are done.")
+
+
+@app.command()
+def enhance_images(
+    in_dir: Annotated[Path, typer.Argument(help="Folder with pictures.")],
+    out_dir: Annotated[Path, typer.Argument(help="Folder for the results: same names, PNG.")],
+    *,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+    strength: Strength = 1.0,
+    attention: Annotated[Path | None, typer.Option(help="Folder for the attention maps.")] = None,
+    daylight_gate: Annotated[bool, typer.Option("--daylight-gate", help="Leave bright pictures as they are.")] = False,
+) -> None:
+    """Enhance a folder of pictures, each by itself."""
+    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
+    from illumigan_ros import offline  # noqa: PLC0415
+
+    pictures = offline.find_pictures(in_dir)
+    enhancer = Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False)
+    with progress_bar("enhancing", len(pictures)) as advance:
+        outcome = offline.enhance_images(pictures, out_dir, attention, enhancer, advance)
+    enhancer.close()
+    _conclude(outcome, "pictures", out_dir)
+
+
+@app.command()
+def enhance_video(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264, no sound).")],
+    *,
+    side_by_side: Annotated[bool, typer.Option("--side-by-side", help="Show the input left of the result.")] = False,
+    attention: Annotated[Path | None, typer.Option(help="Write a second video with the attention map.")] = None,
+    display: Annotated[bool, typer.Option("--display", help="Show the frames in a window; q closes it.")] = False,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+    strength: Strength = 1.0,
+) -> None:
+    """Enhance a video: same frame count, same frame rate. A side of odd length grows by one repeated pixel."""
+    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
+    from illumigan_ros import offline  # noqa: PLC0415
+    from illumigan_ros.video import VideoReader  # noqa: PLC0415
+
+    window = offline.Window("IllumiGAN") if display else None
+    with VideoReader(source) as frames:
+        enhancer = Enhancer(model, runtime, strength=strength)
+        with progress_bar("enhancing", frames.frame_count) as advance:
+            outcome = offline.enhance_video(
+                frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
+            )
+        rate = float(Fraction(frames.fps))
+    enhancer.close()
+    if window is not None:
+        window.close()
+    _conclude(outcome, f"frames ({rate:.4g} fps, {enhancer.runtime})", out)
+
+
+@app.command()
+def enhance_bag(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="rosbag2 folder, .mcap or .db3 file, or a video.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the new bag (mcap).")],
+    *,
+    topic: Annotated[str | None, typer.Option(help="Image topic; needed if the bag has several.")] = None,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+    strength: Strength = 1.0,
+) -> None:
+    """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
+    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
+    from illumigan_ros import offline  # noqa: PLC0415
+    from illumigan_ros.footage import Footage  # noqa: PLC0415
+
+    with Footage(source, topic) as footage:
+        enhancer = Enhancer(model, runtime, strength=strength)
+        with progress_bar("enhancing", footage.frame_count) as advance:
+            outcome = offline.enhance_bag(footage, out, enhancer, advance)
+    enhancer.close()
+    _conclude(outcome, "images", out)
+
+
+app.command("play-bag")(play_bag.command)
+
+
+@app.command()
+def doctor() -> None:
+    """Print what works on this machine, what does not, and why: ROS, DDS, runtimes, GPU, weights, video."""
+    from illumigan_ros.doctor import examine  # noqa: PLC0415
+
+    if not examine():
+        raise typer.Exit(1)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app)
+
+
+if __name__ == "__main__":
+    main()
