@@ -32,27 +32,31 @@ test-jazzy: $(JAZZY_VENV)/.ready-to-test
 
 lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy illumigan_model illumigan_ros training
+	@mkdir -p .mypy_cache && ln -sfn ../training .mypy_cache/illumigan_training  # under its import name
+	MYPYPATH=.mypy_cache $(VENV)/bin/mypy -p illumigan_model -p illumigan_ros -p illumigan_training
 
 clean:
 	rm -rf $(VENV) $(JAZZY_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.ready-to-run: $(INSTALLED_FILES) | $(VENV)/bin/pip
-	$(call install,$(VENV),-e ".[ros,video]")
+	$(VENV)/bin/pip install --disable-pip-version-check -e ".[ros,video]"
+	$(check-opencv)
+	@touch $@
 
 $(VENV)/.ready-to-test: $(INSTALLED_FILES) | $(VENV)/bin/pip
-	$(call install,$(VENV),-e ".[ros,video,train,dev]" "$(TORCH)")
-	@touch $(VENV)/.ready-to-run
+	$(VENV)/bin/pip install --disable-pip-version-check -e ".[ros,video,train,dev]" "$(TORCH)"
+	$(check-opencv)
+	@touch $@ $(VENV)/.ready-to-run
 
 $(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
-	$(call install,$(JAZZY_VENV),-e ".[ros-jazzy,video,dev]")
+	$(JAZZY_VENV)/bin/pip install --disable-pip-version-check -e ".[ros-jazzy,video,dev]"
+	$(check-opencv)
+	@touch $@
 
-define install
-$(1)/bin/pip install --disable-pip-version-check $(2)
-@$(1)/bin/python -c "import cv2" || \
+define check-opencv
+@$(@D)/bin/python -c "import cv2" || \
 	{ echo "OpenCV lacks a system library, most likely: sudo apt install libgl1 libglib2.0-0"; exit 1; }
-@touch $@
 endef
 
 %/bin/pip:
