@@ -20,6 +20,7 @@ GROUND_TEXELS_S, GROUND_TEXELS_D = 16, 32  # texels per metre
 FACADE_TEXELS = 28
 LANE = 1.65  # centre of the own lane; the oncoming one mirrors it
 KERB = 5.4
+LAMP_POWER = 9.0
 SODIUM, LED = (1.0, 0.56, 0.22), (0.95, 0.9, 0.78)
 CAR_COLOURS = ((0.42, 0.42, 0.44), (0.05, 0.06, 0.1), (0.3, 0.03, 0.03), (0.6, 0.6, 0.58), (0.06, 0.13, 0.3),
                (0.1, 0.1, 0.1), (0.1, 0.2, 0.12), (0.34, 0.27, 0.16))  # fmt: skip
@@ -263,3 +264,96 @@ def road_sign(kind: int) -> Solid:
         b.upright((-0.12, -0.04), (2.13, 2.57), -0.03, white, retro=2.0)
         b.disc((0.03, 2.46, -0.03), 0.12, white, retro=2.0, normal=ahead)
     return b.build()
+
+
+@dataclass(frozen=True)
+class Thing:
+    """A solid set down on the road; turn is 1 where it looks along s, -1 where it comes toward us."""
+
+    solid: Solid
+    d: float
+    s: float
+    turn: int = 1
+
+
+@dataclass(frozen=True)
+class Lamp:
+    """A light that hangs over or moves along the road; `beam` is 1 or -1 for headlamps, 0 for lamps that shine down."""
+
+    place: tuple[float, float, float]  # d, y, s
+    power: tuple[float, float, float]
+    beam: int = 0
+
+
+def slots(low: float, high: float, spacing: float) -> range:
+    """Return the slots of a spacing that lie between two places along the road."""
+    return range(int(np.floor(low / spacing)), int(np.ceil(high / spacing)) + 1)
+
+
+def own_position(time: float) -> float:
+    """Return how far along the road the own car is after a time in seconds."""
+    return 30.0 + 10.5 * time - 4.0 * (float(np.cos(time / 3.0)) - 1.0)
+
+
+def traffic(seed: int, time: float, reach: float) -> tuple[list[Thing], list[Lamp]]:
+    """Return the moving cars up to a reach ahead, with the light they give."""
+    things, lamps = [], []
+    own, rng = own_position(time), slot_rng(seed, 2, 0)
+    phase = rng.uniform(0, 2 * np.pi)
+    for gap, body, swing in ((17.0, 0, 4.0), (58.0, 2, 9.0)):
+        closing = float(np.cos(0.8 * time + phase + gap))
+        s = own + gap + swing * float(np.sin(0.8 * time + phase + gap))
+        braking = closing < -0.35
+        things.append(Thing(car(body, int(rng.integers(8)), "brake" if braking else "on", int(rng.integers(999))),
+                            LANE, s))  # fmt: skip
+        glow = 1.6 if braking else 0.5
+        lamps.append(Lamp((LANE, 0.8, s - 0.5), (glow, 0.06 * glow, 0.04 * glow)))
+        lamps.append(Lamp((LANE, 0.65, s + 4.3), (80.0, 76.0, 68.0), 1))
+    for slot in slots(own + 12.5 * time - 20, own + 12.5 * time + reach, 64.0):
+        rng = slot_rng(seed, 3, slot)
+        s = 64.0 * slot + rng.uniform(0, 40) - 12.5 * time
+        if rng.random() < 0.85:
+            model = car(int(rng.integers(3)), int(rng.integers(8)), "on", int(rng.integers(999)))
+            things.append(Thing(model, -LANE, s, -1))
+            lamps.append(Lamp((-LANE, 0.65, s - 4.4), (80.0, 76.0, 68.0), -1))
+    return things, lamps
+
+
+def street_lamps(seed: int, low: float, high: float) -> tuple[list[Thing], list[Lamp]]:
+    """Return the lamp posts of a stretch, alternating sides, a few of them dark, with the light they give."""
+    things, lamps = [], []
+    for slot in slots(low, high, 17.0):
+        rng, side = slot_rng(seed, 4, slot), 1 if slot % 2 else -1
+        colour, on, s = LED if rng.random() < 0.2 else SODIUM, bool(rng.random() < 0.75), 17.0 * slot + 5
+        things.append(Thing(street_lamp(side, colour, on), side * 5.9, s))
+        if on:
+            lamps.append(Lamp((side * 4.2, 7.3, s), tuple(LAMP_POWER * c for c in colour)))
+    return things, lamps
+
+
+def furniture(seed: int, time: float, low: float, high: float) -> list[Thing]:
+    """Return the parked cars, trees, signs and walkers of a stretch."""
+    things = []
+    for slot in slots(low, high, 7.2):
+        for side, turn, share in ((1, 1, 0.6), (-1, -1, 0.5)):
+            rng = slot_rng(seed, 5 + side, slot)
+            if rng.random() < share and not 38.0 < 7.2 * slot % GROUND_PERIOD < 45.0:
+                model = car(int(rng.integers(3)), int(rng.integers(8)), "off", int(rng.integers(999)))
+                along = 7.2 * slot + rng.uniform(0.6, 1.6) + (5.0 if turn < 0 else 0.0)
+                things.append(Thing(model, side * float(rng.uniform(4.2, 4.45)), along, turn))
+    for slot in slots(low, high, 12.0):
+        for side in (-1, 1):
+            rng = slot_rng(seed, 8 + side, slot)
+            if rng.random() < 0.4:
+                things.append(Thing(tree(seed, 2 * slot + side), side * 6.5, 12.0 * slot + float(rng.uniform(0, 8))))
+    for slot in slots(low, high, 38.0):
+        rng = slot_rng(seed, 14, slot)
+        things.append(Thing(road_sign(int(rng.integers(4))), 5.8, 38.0 * slot + float(rng.uniform(0, 25))))
+    for slot in slots(low - 30, high + 30, 13.0):
+        rng = slot_rng(seed, 15, slot)
+        if rng.random() < 0.55:
+            side, way = (1 if rng.random() < 0.6 else -1), (1 if rng.random() < 0.5 else -1)
+            s = 13.0 * slot + float(rng.uniform(0, 13)) + way * 1.3 * time
+            phase = int(24 * (0.9 * time + rng.random())) % 24
+            things.append(Thing(pedestrian(int(rng.integers(60)), phase), side * float(rng.uniform(6.9, 8.2)), s, way))
+    return things

@@ -1,0 +1,241 @@
+"""A rendered night drive: the built-in footage of the demo, and day/night pairs of the same scene.
+
+A car with a camera drives down an endless street. Every frame is a small picture of physics: what a surface reflects
+(albedo) times the light that falls on it, both painted far to near on 8-bit canvases, so that polygons get smooth edges; light
+is held as a logarithm. The product is linear radiance, which the camera model of `night.py` turns into a frame.
+
+    for frame in night_drive(1280, 720, fps=30, seconds=8):
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from illumigan_training import drive_scene as scene
+from illumigan_training import drive_surfaces as surfaces
+from illumigan_training.drive_view import (
+    DAY,
+    EYE_HEIGHT,
+    FAR,
+    NIGHT,
+    Faces,
+    Lighting,
+    Lights,
+    View,
+    cast,
+    fixed,
+    haze_share,
+    illuminate,
+    road_heading,
+    shade,
+)
+from illumigan_training.night import Camera, expose
+
+SHUTTER = 1 / 60  # seconds of motion blur on the road
+CAMERA = Camera(exposure=1.0, shot=0.0004, read=0.0006, balance=(1.04, 1.0, 0.98), glare=0.04, grain=0.6, jpeg=93)
+
+
+class Stage:
+    """Paints one drive: the street of a seed, seen at one picture size, under one or more lightings."""
+
+    def __init__(self, width: int, height: int, seed: int, lightings: tuple[Lighting, ...]) -> None:
+        self._width, self._height, self._seed, self._lightings = width, height, seed, lightings
+        ground = surfaces.ground_albedo(seed)
+        self._period = len(ground)
+        self._ground = np.concatenate([np.zeros_like(ground[:1]), np.cumsum(ground, axis=0, dtype=np.float64)])
+        self._ground = self._ground.astype(np.float32)
+        self._dither = np.random.default_rng(1).uniform(-0.5, 0.5, (height, width, 1)).astype(np.float32)
+        self._albedo = np.empty((height, width, 3), np.uint8)
+        self._light = [np.empty((height, width, 3), np.uint8) for _ in lightings]
+        self._haze = [surfaces.pack_light(np.float32(lit.horizon) / 0.25 * 0.7) for lit in lightings]
+
+    def render(self, time: float) -> list[np.ndarray]:
+        """Return the radiance (float32 H x W x 3 RGB) at a time in seconds, once per lighting."""
+        view = self._view(time)
+        things, lights = cast(self._seed, view)
+        self._paint_sky(view)
+        self._paint_ground(view, lights)
+        houses = surfaces.houses(self._seed, view.s, view.s + FAR)
+        faces = Faces.collect(view, things + [surfaces.shell(h) for h in houses])
+        shades = [shade(faces, lit, lights, haze) for lit, haze in zip(self._lightings, self._haze, strict=True)]
+        albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
+        order = sorted([(h.end - view.s, 0, i) for i, h in enumerate(houses)]
+                       + [(z, 1, i) for i, z in enumerate(faces.distances)], reverse=True)  # fmt: skip
+        for _, kind, i in order:
+            if kind == 0:
+                self._paint_house(view, houses[i], lights)
+            else:
+                self._paint_thing(faces, i, albedo, colours)
+        reflectance = cv2.LUT(self._albedo, surfaces.ALBEDO_TABLE)
+        return [cv2.multiply(reflectance, cv2.LUT(light, surfaces.LIGHT_TABLE)) for light in self._light]
+
+    def _view(self, time: float) -> View:
+        """Return the camera at a time: it follows the lane, nodding and swaying a little."""
+        focal = 0.9 * self._width
+        nod = 0.0025 * np.sin(7.1 * time) * np.sin(1.3 * time) + 0.001 * np.sin(13.7 * time)
+        sway = 0.002 * np.sin(2.3 * time)
+        centre = (0.5 + 0.9 * sway) * self._width, 0.47 * self._height + focal * nod
+        return View(self._width, self._height, focal, centre, scene.own_position(time), time)
+
+    def _paint_sky(self, view: View) -> None:
+        """Paint the sky's gradient and the far town in front of it."""
+        self._albedo[:] = 255
+        up = np.maximum(view.centre[1] - np.arange(self._height, dtype=np.float32), 0)[:, None] / view.focal
+        roofs, windows = surfaces.skyline(self._seed)
+        turn = 1000 * road_heading(view.s)
+        bearing = turn + 1000 * (np.arange(-4, self._width + 5, 4) - view.centre[0]) / view.focal
+        tops = view.centre[1] - view.focal * roofs[np.floor(bearing).astype(int) % 4096]
+        outline = np.stack([np.arange(-4, self._width + 5, 4), tops], 1)
+        outline = np.concatenate([outline, [[self._width + 4, view.centre[1] + 4], [-4, view.centre[1] + 4]]])
+        across = ((windows[:, 0] - turn + 2048) % 4096 - 2048) / 1000 * view.focal + view.centre[0]
+        for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
+            share = np.exp(-up / 0.16)
+            canvas[:] = surfaces.pack_light(np.float32(lit.zenith) * (1 - share) + np.float32(lit.horizon) * share)[:, None]
+            colour = surfaces.pack_light(surfaces.LIGHT_TABLE[haze] * 0.25)
+            cv2.fillPoly(canvas, [fixed(outline)], colour.tolist(), cv2.LINE_AA, 4)
+            if lit.lamps:
+                for u, rise in zip(across, windows[:, 1], strict=True):
+                    v, half = view.centre[1] - rise * view.focal, 0.0006 * view.focal
+                    if 0 < u < self._width:
+                        box = np.array([(u - half, v - half), (u + half, v - half), (u + half, v + half), (u - half, v + half)])
+                        cv2.fillConvexPoly(canvas, fixed(box), (190, 180, 165), cv2.LINE_AA, 4)
+
+    def _paint_ground(self, view: View, lights: Lights) -> None:
+        """Paint the road and what lies beside it, each row averaged over the stretch of road that it sees."""
+        first = max(int(np.ceil(view.centre[1] + view.focal * EYE_HEIGHT / 600)), 0)
+        rows = np.arange(first, self._height, dtype=np.float64)
+        ahead = view.focal * EYE_HEIGHT / (rows - view.centre[1])
+        texels = self._ground_rows(view, ahead)
+        per_pixel = (ahead / view.focal)[:, None] * scene.GROUND_TEXELS_D
+        d = scene.LANE - view.bend(ahead) + scene.GROUND_HALF_WIDTH
+        map_x = (np.arange(self._width) - view.centre[0]) * per_pixel + d[:, None] * scene.GROUND_TEXELS_D - 0.5
+        map_y = np.broadcast_to(np.arange(len(rows), dtype=np.float32)[:, None], map_x.shape)
+        cv2.remap(texels, map_x.astype(np.float32), np.ascontiguousarray(map_y), cv2.INTER_LINEAR,
+                  dst=self._albedo[first:], borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
+        fog = haze_share(ahead)[:, None]
+        self._albedo[first:] = surfaces.mix(self._albedo[first:], np.uint8([128] * 3), fog[..., None])
+        size = max(self._width // 16, 8), max((self._height - first) // 4, 8)
+        v = first + (np.arange(size[1]) + 0.5) * (self._height - first) / size[1] - 0.5
+        u = (np.arange(size[0]) + 0.5) * self._width / size[0] - 0.5
+        z = np.broadcast_to((view.focal * EYE_HEIGHT / (v - view.centre[1]))[:, None], size[::-1])
+        points = np.stack([(u - view.centre[0])[None] * z / view.focal, np.zeros_like(z), z], -1).reshape(-1, 3)
+        normals = np.broadcast_to(np.float32([0, 1, 0]), points.shape)
+        for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
+            stops = np.log2(illuminate(points, normals, lit, lights)).reshape(*size[::-1], 3).astype(np.float32)
+            stops = cv2.resize(stops, (self._width, self._height - first), interpolation=cv2.INTER_LINEAR)
+            packed = surfaces.pack_stops(stops, self._dither[first:])
+            canvas[first:] = surfaces.mix(packed, haze, fog[..., None])
+
+    def _ground_rows(self, view: View, ahead: np.ndarray) -> np.ndarray:
+        """Return one packed texture row per picture row: the surface averaged along s over pixel and shutter time."""
+        reach = ahead**2 / (view.focal * EYE_HEIGHT) + 10.5 * SHUTTER
+        low = (view.s + ahead - reach / 2) * scene.GROUND_TEXELS_S
+        low -= np.floor(low.min() / self._period) * self._period
+        high = low + np.maximum(reach * scene.GROUND_TEXELS_S, 1.0)
+        mean = (self._ground_sum(high) - self._ground_sum(low)) / (high - low)[:, None, None].astype(np.float32)
+        texel = np.maximum(ahead * scene.GROUND_TEXELS_D / view.focal, 1.0)
+        for width in (2, 4, 8, 16):
+            part = (texel >= width * 0.75) & ((texel < width * 1.5) | (width == 16))
+            if part.any():
+                mean[part] = cv2.blur(mean[part], (width + 1, 1))
+        return surfaces.pack_albedo(mean)
+
+    def _ground_sum(self, place: np.ndarray) -> np.ndarray:
+        """Return the running sum of the endless surface up to fractional texel rows (N) as N x columns x 3."""
+        turn, rest = np.divmod(place, self._period)
+        row = np.minimum(rest.astype(int), self._period - 1)
+        part = (rest - row).astype(np.float32)[:, None, None]
+        whole = turn.astype(np.float32)[:, None, None] * self._ground[-1]
+        return self._ground[row] * (1 - part) + self._ground[row + 1] * part + whole
+
+    def _paint_house(self, view: View, house: surfaces.House, lights: Lights) -> None:
+        """Paint a house front: shrink its texture to about its size in the picture, light it, put it in perspective."""
+        d = house.side * house.distance
+        start = max(house.start, view.s + 1.6 * view.focal * (house.distance - 2) / self._width)
+        if house.end - start < 0.3:
+            return
+        ends = [(d, house.height, start), (d, house.height, house.end), (d, 0.0, house.end), (d, 0.0, start)]
+        corners = view.place(np.array(ends))
+        target = view.project(corners)
+        low = np.maximum(np.floor(target.min(0)).astype(int) - 1, 0)
+        high = np.minimum(np.ceil(target.max(0)).astype(int) + 2, (self._width, self._height))
+        if (high - low).min() < 2:
+            return
+        skip = min(int((start - house.start) * scene.FACADE_TEXELS), house.albedo.shape[1] - 2)
+        spread = np.ptp(target, axis=0)
+        size = (int(np.clip(1.4 * spread[0], 2, house.albedo.shape[1] - skip)),
+                int(np.clip(spread[1], 2, house.albedo.shape[0])))  # fmt: skip
+        fog = haze_share(np.linspace(corners[0, 2], corners[1, 2], size[0]))[None, :, None]
+        source = np.array([(-0.5, -0.5), (size[0] - 0.5, -0.5), (size[0] - 0.5, size[1] - 0.5), (-0.5, size[1] - 0.5)])
+        warp = cv2.getPerspectiveTransform(source.astype(np.float32), (target - low).astype(np.float32))
+        window = slice(low[1], high[1]), slice(low[0], high[0])
+
+        def put(picture: np.ndarray, canvas: np.ndarray) -> None:
+            part = canvas[window]
+            cv2.warpPerspective(picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR,
+                                borderMode=cv2.BORDER_TRANSPARENT)  # fmt: skip
+
+        albedo = cv2.resize(house.albedo[:, skip:], size, interpolation=cv2.INTER_AREA)
+        glow = cv2.resize(house.glow[:, skip:], size, interpolation=cv2.INTER_AREA)
+        put(surfaces.mix(albedo, np.uint8([128] * 3), fog), self._albedo)
+        across, down = np.meshgrid((np.arange(6) + 0.5) / 6, (np.arange(5) + 0.5) / 5)
+        points = np.stack([np.full(30, d), house.height * (1 - down.ravel()),
+                           start + (house.end - start) * across.ravel()], 1)  # fmt: skip
+        normals = np.broadcast_to(np.float32([-house.side, 0, 0]), points.shape)
+        for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
+            stops = np.log2(illuminate(view.place(points), normals, lit, lights)).reshape(5, 6, 3).astype(np.float32)
+            stops = cv2.resize(stops, size, interpolation=cv2.INTER_LINEAR)
+            light = surfaces.pack_stops(stops)
+            light = np.maximum(light, glow) if lit.lamps else light
+            put(surfaces.mix(light, haze, fog), canvas)
+
+    def _paint_thing(self, faces: Faces, index: int, albedo: list[list[int]], lights: list[list[list[int]]]) -> None:
+        """Paint the faces of one thing on all canvases."""
+        for face in range(*faces.groups[index]):
+            if faces.shown[face]:
+                first, last = faces.spans[face]
+                corners = faces.pixels[first:last]
+                cv2.fillPoly(self._albedo, [corners], albedo[face], cv2.LINE_AA, 4)
+                for canvas, light in zip(self._light, lights, strict=True):
+                    cv2.fillPoly(canvas, [corners], light[face], cv2.LINE_AA, 4)
+
+
+def night_drive(
+    width: int = 1280, height: int = 720, fps: float = 30.0, seconds: float = 8.0, seed: int = 0
+) -> Iterator[np.ndarray]:
+    """Yield the frames of a night drive as a camera delivers them.
+
+    Args:
+        width: picture width in pixels.
+        height: picture height in pixels.
+        fps: frames a second.
+        seconds: length of the drive.
+        seed: chooses the street, the traffic and the noise; the same seed gives the same frames.
+
+    Yields:
+        uint8 BGR frames, height x width x 3.
+    """
+    rng = np.random.default_rng([seed & 0xFFFFFFFF, 99])
+    stage = Stage(width, height, seed, (NIGHT,))
+    for index in range(round(fps * seconds)):
+        yield expose(stage.render(index / fps)[0], CAMERA, rng)
+
+
+def drive_radiance(
+    width: int = 1280, height: int = 720, fps: float = 30.0, seconds: float = 8.0, seed: int = 0
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the same drive as linear radiance, by night and under an overcast day sky.
+
+    Args are those of `night_drive`.
+
+    Yields:
+        (night, day), both float32 RGB, height x width x 3; lamps exceed 1.
+    """
+    stage = Stage(width, height, seed, (NIGHT, DAY))
+    for index in range(round(fps * seconds)):
+        night, day = stage.render(index / fps)
+        yield night, day
