@@ -1,0 +1,267 @@
+"""
+The live node: camera frames in, enhanced frames and attention maps out.
+
+Run it with `ros2 run illumigan enhance_node` or `ros2 launch illumigan enhance.launch.py`. It is a lifecycle node: the
+model is loaded on configure, topics are live while active; with `autostart` it does both by itself. The callback only
+leaves the newest frame in a slot, one worker thread enhances and publishes it (the GIL makes more threads slower).
+Whatever fails, the camera's own frame goes out instead: a camera must not go black because of this node.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_srvs.srv import SetBool, Trigger
+
+from illumigan_model.enhancer import Enhancer
+from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_ros.diagnostics import diagnostic_array
+from illumigan_ros.frame_worker import FrameWorker
+from illumigan_ros.parameters import Parameters
+from illumigan_ros.qos import FollowingSubscription, image_qos
+
+SUCCESS = TransitionCallbackReturn.SUCCESS
+FAILURE = TransitionCallbackReturn.FAILURE
+ERROR = TransitionCallbackReturn.ERROR
+
+Transition = Callable[["EnhanceNode", LifecycleState], TransitionCallbackReturn]
+
+
+def _told(transition: Transition) -> Transition:
+    """Log what a transition raises, which rclpy would swallow; the node then goes through on_error to unconfigured."""
+
+    @functools.wraps(transition)
+    def run(node: EnhanceNode, state: LifecycleState) -> TransitionCallbackReturn:
+        try:
+            return transition(node, state)
+        except Exception as error:
+            node.get_logger().error(f"{transition.__name__} failed: {type(error).__name__}: {error}")
+            return ERROR
+
+    return run
+
+
+class EnhanceNode(LifecycleNode):
+    """Subscribes to a camera and publishes what it sees, enhanced."""
+
+    def __init__(self, **node_options: Any) -> None:
+        super().__init__("enhance", **node_options)
+        self._configured = False
+        self._settings = Parameters(self, lambda: self._configured)
+        self._enhancer: Enhancer | None = None
+        self._model_error = ""
+        self._outputs: dict[str, LifecyclePublisher] = {}
+        self._worker: FrameWorker | None = None
+        self._image_input: FollowingSubscription | None = None
+        self._info_input: FollowingSubscription | None = None
+        self._counts: dict[str, int] = {}
+        self.create_service(SetBool, "~/enable", self._on_enable)
+        self.create_service(Trigger, "~/reset", self._on_reset)
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # a paused simulation must not silence the diagnostics
+        self.create_timer(self._settings["diagnostics_period"], self._tell, clock=steady)
+
+    def autostart(self) -> None:
+        """Configure and activate, where the parameter says so."""
+        if self._settings["autostart"] and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    # Transitions
+
+    @_told
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Load the model and announce the outputs; without a model, see the parameter autostart."""
+        self._model_error = ""
+        try:
+            self._enhancer = self._load()
+        except ModelError as error:
+            self._model_error = str(error)
+            if not self._settings["autostart"]:
+                self.get_logger().error(f"Cannot be configured: {error}")
+                return FAILURE
+            self.get_logger().error(f"Frames pass through unchanged: {error}")
+        self._create_outputs()
+        self._configured = True
+        return super().on_configure(state)
+
+    @_told
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start the worker and subscribe to the camera."""
+        result = super().on_activate(state)
+        worker = FrameWorker(self, self._settings, self._enhancer, self._outputs)
+        self._worker, self._counts = worker, {}
+        kind, topic = (Image, "image")
+        if self._settings["input_transport"] == "compressed":
+            kind, topic = (CompressedImage, "image/compressed")
+        depth, reliability = self._settings["qos_depth"], self._settings["input_reliability"]
+        self._image_input = FollowingSubscription(
+            self, kind, topic, self._on_image, reliability=reliability, depth=depth
+        )
+        self._info_input = FollowingSubscription(
+            self, CameraInfo, "camera_info", lambda info, _: worker.infos.add(info), reliability="auto", depth=depth
+        )
+        how = f"with {self._enhancer.runtime}" if self._enhancer else "unchanged, for want of a model"
+        self.get_logger().info(f"Active: {self._image_input.topic} -> {self._outputs['image'].topic_name} {how}.")
+        return result
+
+    @_told
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Unsubscribe and stop the worker."""
+        self._stop()
+        return super().on_deactivate(state)
+
+    @_told
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of the model and the outputs."""
+        self.release()
+        return SUCCESS
+
+    @_told
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything, from whichever state."""
+        self.release()
+        return SUCCESS
+
+    @_told
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything after a failed transition, so that configure can be tried again."""
+        self.release()
+        return SUCCESS
+
+    def release(self) -> None:
+        """Stop, and let go of everything that configure and activate made; calling it twice is fine."""
+        self._stop()
+        for publisher in self._outputs.values():
+            self.destroy_lifecycle_publisher(publisher)
+        self._outputs.clear()
+        if self._enhancer is not None:
+            self._enhancer.close()
+        self._enhancer, self._configured = None, False
+
+    def _load(self) -> Enhancer:
+        enhancer = Enhancer(model=self._settings["model"], runtime=self._settings["runtime"])
+        # The first frame compiles and allocates; do that now, and learn now whether the runtime works at all.
+        enhancer.enhance(np.zeros((64, 64, 3), np.uint8))
+        enhancer.reset()
+        self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.runtime}.")
+        for reason in enhancer.runtime_reasons:
+            self.get_logger().info(reason)
+        return enhancer
+
+    def _create_outputs(self) -> None:
+        topics: dict[str, tuple[type, str, bool]] = {
+            "image": (Image, "enhanced/image", True),
+            "info": (CameraInfo, "enhanced/camera_info", True),
+            "attention": (Image, "attention/image", self._settings["publish_attention"]),
+            "compressed": (CompressedImage, "enhanced/image/compressed", self._settings["publish_compressed"]),
+            "side_by_side": (Image, "debug/side_by_side", self._settings["publish_side_by_side"]),
+        }
+        qos = image_qos(self._settings["qos_depth"])
+        for name, (kind, topic, is_wanted) in topics.items():
+            if is_wanted:
+                self._outputs[name] = self.create_lifecycle_publisher(kind, topic, qos)
+
+    def _stop(self) -> None:
+        for subscription in (self._image_input, self._info_input):
+            if subscription is not None:
+                subscription.destroy()
+        self._image_input = self._info_input = None
+        if self._worker is not None:
+            self._worker.stop()
+            self._worker = None
+
+    # Callbacks
+
+    def _on_image(self, message: Any, info: Any) -> None:
+        if self._worker is None or self._image_input is None:  # a message that was already taken when we stopped
+            return
+        alone = self.count_publishers(self._image_input.topic) == 1
+        self._worker.statistics.count_received(info, only_publisher=alone)
+        self._worker.offer(message)
+
+    def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
+        self.set_parameters([Parameter("enabled", value=request.data)])
+        response.success = True
+        response.message = "Frames are enhanced." if request.data else "Frames pass through unchanged."
+        return response
+
+    def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._worker is not None
+        response.message = "The past frames are forgotten." if self._worker else "The node is not active."
+        if self._worker is not None:
+            self._worker.reset()
+        return response
+
+    def _tell(self) -> None:
+        values = {"model": self._settings["model"], "runtime": self._enhancer.runtime if self._enhancer else "none"}
+        if self._enhancer is not None:
+            values |= {f"runtime not used {n}": why for n, why in enumerate(self._enhancer.runtime_reasons, 1)}
+        if self._worker is not None and self._image_input is not None:
+            values["input reliability"] = self._image_input.reliability
+            values["frames skipped"] = str(self._worker.skipped)
+            values |= self._worker.statistics.values()
+        level, message = self._health()
+        array = diagnostic_array(
+            self.get_clock().now().to_msg(),
+            name=f"{self.get_fully_qualified_name()}: stream",
+            level=level,
+            message=message,
+            values=values,
+            hardware_id=self._image_input.topic if self._image_input else "",
+        )
+        self._diagnostics.publish(array)
+
+    def _health(self) -> tuple[bytes, str]:
+        """Return the level and one sentence about what happened since the last call."""
+        if self._model_error:
+            return DiagnosticStatus.ERROR, f"Frames pass through unchanged: {self._model_error}"
+        if self._worker is None:
+            return DiagnosticStatus.OK, "Not active."
+        counts = self._worker.statistics.counts() | {"skipped": self._worker.skipped}
+        new = {name: count - self._counts.get(name, 0) for name, count in counts.items()}
+        self._counts = counts
+        if new["failed"]:
+            return DiagnosticStatus.ERROR, f"{new['failed']} frames failed: {self._worker.statistics.last_error}"
+        if not new["received"]:
+            return DiagnosticStatus.WARN, "No frames arrive."
+        skipped = f", {new['skipped']} skipped for newer ones" if new["skipped"] else ""
+        idle = f", {new['idle']} dropped because nobody subscribes to an output" if new["idle"] else ""
+        return DiagnosticStatus.OK, f"{new['published']} frames out{skipped}{idle}."
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until Ctrl-C; returns the exit code, 2 when a parameter's start value is not allowed."""
+    rclpy.init(args=args)
+    node = None
+    try:
+        node = EnhanceNode()
+        node.autostart()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
+    except IllumiganError as error:
+        rclpy.logging.get_logger("enhance").fatal(str(error))
+        return 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.release()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
