@@ -60,8 +60,8 @@ def enhance_images(
     daylight_gate: Annotated[bool, typer.Option("--daylight-gate", help="Leave bright pictures as they are.")] = False,
 ) -> None:
     """Enhance a folder of pictures, each by itself."""
-    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
-    from illumigan_ros import offline  # noqa: PLC0415
+    from illumigan_model.enhancer import Enhancer
+    from illumigan_ros import offline
 
     pictures = offline.find_pictures(in_dir)
     enhancer = Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False)
@@ -84,9 +84,9 @@ def enhance_video(
     strength: Strength = 1.0,
 ) -> None:
     """Enhance a video: same frame count, same frame rate. A side of odd length grows by one repeated pixel."""
-    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
-    from illumigan_ros import offline  # noqa: PLC0415
-    from illumigan_ros.video import VideoReader  # noqa: PLC0415
+    from illumigan_model.enhancer import Enhancer
+    from illumigan_ros import offline
+    from illumigan_ros.video import VideoReader
 
     window = offline.Window("IllumiGAN") if display else None
     with VideoReader(source) as frames:
@@ -113,9 +113,9 @@ def enhance_bag(
     strength: Strength = 1.0,
 ) -> None:
     """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
-    from illumigan_model.enhancer import Enhancer  # noqa: PLC0415
-    from illumigan_ros import offline  # noqa: PLC0415
-    from illumigan_ros.footage import Footage  # noqa: PLC0415
+    from illumigan_model.enhancer import Enhancer
+    from illumigan_ros import offline
+    from illumigan_ros.footage import Footage
 
     with Footage(source, topic) as footage:
         enhancer = Enhancer(model, runtime, strength=strength)
@@ -131,7 +131,7 @@ app.command("play-bag")(play_bag.command)
 @app.command()
 def doctor() -> None:
     """Print what works on this machine, what does not, and why: ROS, DDS, runtimes, GPU, weights, video."""
-    from illumigan_ros.doctor import examine  # noqa: PLC0415
+    from illumigan_ros.doctor import examine
 
     if not examine():
         raise typer.Exit(1)

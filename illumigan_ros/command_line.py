@@ -58,7 +58,7 @@ def ros_node(name: str, ros_args: Sequence[str]) -> Iterator[Node]:
     # Pip's ROS wheels keep their resource index in the environment's prefix; a sourced distribution sets this itself.
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     try:
-        import rclpy  # noqa: PLC0415  (the offline commands work without ROS)
+        import rclpy
     except ImportError as error:
         raise IllumiganError(
             "ROS 2 is not there: source your distribution's setup.bash, or run pip install 'illumigan[ros]'."

@@ -165,7 +165,7 @@ def enhance_video(
 def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance) -> Outcome:
     """Enhance every image of a bag into a new one: nothing is skipped, headers and times of recording stay.
 
-    The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Messages that
+    The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
     cannot be read are told in the outcome. Raises FrameError if the new bag cannot be written; then none is left.
     """
     outcome = Outcome()

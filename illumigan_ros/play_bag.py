@@ -55,9 +55,9 @@ class Player:
 
     def __init__(self, node: Node, footage: Footage, *, clock: bool, restamp: bool, keep_log: bool) -> None:
         """Create the publishers: reliable with a short queue, which serves both kinds of subscriber."""
-        from rclpy.qos import QoSProfile  # noqa: PLC0415
-        from rosgraph_msgs.msg import Clock  # noqa: PLC0415
-        from sensor_msgs import msg  # noqa: PLC0415
+        from rclpy.qos import QoSProfile
+        from rosgraph_msgs.msg import Clock
+        from sensor_msgs import msg
 
         types = [footage.image_type] + ([CAMERA_INFO] if footage.has_camera_info else [])
         self._publishers = {
@@ -123,7 +123,7 @@ class Player:
 
     def finish(self) -> None:
         """Give reliable subscribers a moment to take the last frames."""
-        from rclpy.duration import Duration  # noqa: PLC0415
+        from rclpy.duration import Duration
 
         self._publishers[self._image_topic].wait_for_all_acked(Duration(seconds=2))
 

@@ -107,7 +107,7 @@ class Recorder:
                 self._missing.remove(topic)
 
     def _subscribe(self, topic: str, msgtype: str, publishers: list[Any]) -> None:
-        from rclpy.qos import QoSProfile, QoSReliabilityPolicy  # noqa: PLC0415
+        from rclpy.qos import QoSProfile, QoSReliabilityPolicy
 
         self._bag.add_topic(topic, msgtype)
         package, _, name = msgtype.split("/")
@@ -137,7 +137,7 @@ def record(node: Node, recorder: Recorder, wait: float | None, idle: float | Non
 
     Raises IllumiganError if a topic has no publisher after `wait` seconds, FrameError when the disk is full.
     """
-    import rclpy  # noqa: PLC0415
+    import rclpy
 
     started = time.monotonic()
     while rclpy.ok() and recorder.writer.error is None:

@@ -24,7 +24,7 @@ DEFAULT_FPS = Fraction(30)
 def load_av() -> ModuleType | None:
     """Return PyAV, or None where it is not installed or does not load."""
     try:
-        import av  # noqa: PLC0415  (optional: the extra `video`)
+        import av
     except ImportError:
         return None
     av.logging.set_level(av.logging.PANIC)  # every failure is reported once, by us

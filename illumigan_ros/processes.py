@@ -1,0 +1,103 @@
+"""Child processes that are watched, whose output is kept, and that never outlive their parent."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from illumigan_model.errors import IllumiganError
+
+POLL_SECONDS = 0.05
+STOP_SECONDS = 10.0
+SHOWN_LINES = 8
+# Where Linux has it, the kernel ends the children even when their parent is killed and cannot do so itself.
+_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
+
+
+class Child:
+    """One process; what it prints goes to a log file."""
+
+    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Start the process."""
+        self.name = name
+        self._log = log
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [*_DIE_WITH_PARENT, *command],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C reaches only the parent, which then stops its children in order
+            )
+
+    def printed(self) -> str:
+        """Return everything it has printed so far."""
+        return self._log.read_text(errors="replace")
+
+    def ended(self) -> bool:
+        """Tell whether it has ended well; raises IllumiganError with its last lines if it died."""
+        code = self._process.poll()
+        if code is None:
+            return False
+        if code != 0:
+            how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+            lines = "\n".join(f"  {line}" for line in self.printed().strip().splitlines()[-SHOWN_LINES:])
+            raise IllumiganError(f"{self.name} {how}; the end of {self._log}:\n{lines or '  (nothing)'}")
+        return True
+
+    def interrupt(self) -> None:
+        """Ask it to finish, as Ctrl-C does."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        """End it, by force if it does not listen."""
+        for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is not None:
+                return
+            self._process.send_signal(wish)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)
+
+
+class Crew:
+    """Children that work together; as a context manager it stops all of them at the end, whatever happened."""
+
+    def __init__(self, environment: Mapping[str, str], logs: Path) -> None:
+        """Keep the environment for the children and the folder for their logs."""
+        self._environment = environment
+        self._logs = logs
+        self._children: list[Child] = []
+
+    def start(self, name: str, module: str, arguments: Sequence[str]) -> Child:
+        """Start `python -m module arguments...`."""
+        child = Child(name, [sys.executable, "-m", module, *arguments], self._environment, self._logs / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def wait_until(self, done: Callable[[], bool], seconds: float, what: str, tick: Callable[[], None]) -> None:
+        """Wait for a condition, calling `tick` meanwhile; raises IllumiganError if a child dies or time is up."""
+        deadline = time.monotonic() + seconds
+        while not done():
+            for child in self._children:
+                child.ended()
+            if time.monotonic() > deadline:
+                raise IllumiganError(f"{what} did not happen within {seconds:.0f} s; see the logs in {self._logs}.")
+            tick()
+            time.sleep(POLL_SECONDS)
+
+    def __enter__(self) -> Crew:
+        """Return the crew."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop the children."""
+        for child in reversed(self._children):
+            child.stop()
