@@ -1,8 +1,9 @@
 """A rendered night drive: the built-in footage of the demo, and day/night pairs of the same scene.
 
 A car with a camera drives down an endless street. Every frame is a small picture of physics: what a surface reflects
-(albedo) times the light that falls on it, both painted far to near on 8-bit canvases, so that polygons get smooth edges; light
-is held as a logarithm. The product is linear radiance, which the camera model of `night.py` turns into a frame.
+(albedo) times the light that falls on it. Both are painted far to near on 8-bit canvases, because only there OpenCV
+draws polygons with smooth edges; light is held as a logarithm. The product is linear radiance, which the camera model
+of `night.py` turns into a frame.
 
     for frame in night_drive(1280, 720, fps=30, seconds=8):
         ...
@@ -35,8 +36,9 @@ from illumigan_training.drive_view import (
 )
 from illumigan_training.night import Camera, expose
 
+GLOSS = 1.0  # strength of reflections on the road
 SHUTTER = 1 / 60  # seconds of motion blur on the road
-CAMERA = Camera(exposure=1.0, shot=0.0004, read=0.0006, balance=(1.04, 1.0, 0.98), glare=0.04, grain=0.6, jpeg=93)
+CAMERA = Camera(exposure=1.0, shot=0.0004, read=0.0006, balance=(1.04, 1.0, 0.98), glare=0.1, grain=0.6, jpeg=93)
 
 
 class Stage:
@@ -48,10 +50,10 @@ class Stage:
         self._period = len(ground)
         self._ground = np.concatenate([np.zeros_like(ground[:1]), np.cumsum(ground, axis=0, dtype=np.float64)])
         self._ground = self._ground.astype(np.float32)
-        self._dither = np.random.default_rng(1).uniform(-0.5, 0.5, (height, width, 1)).astype(np.float32)
+        self._dither = np.random.default_rng(1).uniform(-0.5, 0.5, (height, width, 3)).astype(np.float32)
         self._albedo = np.empty((height, width, 3), np.uint8)
         self._light = [np.empty((height, width, 3), np.uint8) for _ in lightings]
-        self._haze = [surfaces.pack_light(np.float32(lit.horizon) / 0.25 * 0.7) for lit in lightings]
+        self._haze = [surfaces.pack_light(scene.rgb(lit.horizon) / 0.25 * 0.7) for lit in lightings]
 
     def render(self, time: float) -> list[np.ndarray]:
         """Return the radiance (float32 H x W x 3 RGB) at a time in seconds, once per lighting."""
@@ -64,7 +66,7 @@ class Stage:
         shades = [shade(faces, lit, lights, haze) for lit, haze in zip(self._lightings, self._haze, strict=True)]
         albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
         order = sorted([(h.end - view.s, 0, i) for i, h in enumerate(houses)]
-                       + [(z, 1, i) for i, z in enumerate(faces.distances)], reverse=True)  # fmt: skip
+                       + [(z, 1, i) for i, z in enumerate(faces.distances)], reverse=True)
         for _, kind, i in order:
             if kind == 0:
                 self._paint_house(view, houses[i], lights)
@@ -90,19 +92,20 @@ class Stage:
         bearing = turn + 1000 * (np.arange(-4, self._width + 5, 4) - view.centre[0]) / view.focal
         tops = view.centre[1] - view.focal * roofs[np.floor(bearing).astype(int) % 4096]
         outline = np.stack([np.arange(-4, self._width + 5, 4), tops], 1)
-        outline = np.concatenate([outline, [[self._width + 4, view.centre[1] + 4], [-4, view.centre[1] + 4]]])
+        foot = view.centre[1] + 4
+        outline = np.concatenate([outline, [[self._width + 4, foot], [-4, foot]]])
         across = ((windows[:, 0] - turn + 2048) % 4096 - 2048) / 1000 * view.focal + view.centre[0]
+        places = np.stack([across, view.centre[1] - windows[:, 1] * view.focal], 1)
         for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
             share = np.exp(-up / 0.16)
-            canvas[:] = surfaces.pack_light(np.float32(lit.zenith) * (1 - share) + np.float32(lit.horizon) * share)[:, None]
+            glow = scene.rgb(lit.zenith) * (1 - share) + scene.rgb(lit.horizon) * share
+            cv2.resize(surfaces.pack_light(glow)[:, None], (self._width, self._height), dst=canvas)
             colour = surfaces.pack_light(surfaces.LIGHT_TABLE[haze] * 0.25)
             cv2.fillPoly(canvas, [fixed(outline)], colour.tolist(), cv2.LINE_AA, 4)
             if lit.lamps:
-                for u, rise in zip(across, windows[:, 1], strict=True):
-                    v, half = view.centre[1] - rise * view.focal, 0.0006 * view.focal
-                    if 0 < u < self._width:
-                        box = np.array([(u - half, v - half), (u + half, v - half), (u + half, v + half), (u - half, v + half)])
-                        cv2.fillConvexPoly(canvas, fixed(box), (190, 180, 165), cv2.LINE_AA, 4)
+                half = 0.0006 * view.focal * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+                for u, v in places[(places[:, 0] > 0) & (places[:, 0] < self._width)]:
+                    cv2.fillConvexPoly(canvas, fixed(half + np.array([u, v])), (190, 180, 165), cv2.LINE_AA, 4)
 
     def _paint_ground(self, view: View, lights: Lights) -> None:
         """Paint the road and what lies beside it, each row averaged over the stretch of road that it sees."""
@@ -115,20 +118,37 @@ class Stage:
         map_x = (np.arange(self._width) - view.centre[0]) * per_pixel + d[:, None] * scene.GROUND_TEXELS_D - 0.5
         map_y = np.broadcast_to(np.arange(len(rows), dtype=np.float32)[:, None], map_x.shape)
         cv2.remap(texels, map_x.astype(np.float32), np.ascontiguousarray(map_y), cv2.INTER_LINEAR,
-                  dst=self._albedo[first:], borderMode=cv2.BORDER_REPLICATE)  # fmt: skip
-        fog = haze_share(ahead)[:, None]
-        self._albedo[first:] = surfaces.mix(self._albedo[first:], np.uint8([128] * 3), fog[..., None])
+                  dst=self._albedo[first:], borderMode=cv2.BORDER_REPLICATE)
         size = max(self._width // 16, 8), max((self._height - first) // 4, 8)
         v = first + (np.arange(size[1]) + 0.5) * (self._height - first) / size[1] - 0.5
         u = (np.arange(size[0]) + 0.5) * self._width / size[0] - 0.5
         z = np.broadcast_to((view.focal * EYE_HEIGHT / (v - view.centre[1]))[:, None], size[::-1])
         points = np.stack([(u - view.centre[0])[None] * z / view.focal, np.zeros_like(z), z], -1).reshape(-1, 3)
-        normals = np.broadcast_to(np.float32([0, 1, 0]), points.shape)
+        normals, fog = np.broadcast_to(scene.rgb([0, 1, 0]), points.shape), haze_share(z)[..., None]
         for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
-            stops = np.log2(illuminate(points, normals, lit, lights)).reshape(*size[::-1], 3).astype(np.float32)
-            stops = cv2.resize(stops, (self._width, self._height - first), interpolation=cv2.INTER_LINEAR)
-            packed = surfaces.pack_stops(stops, self._dither[first:])
-            canvas[first:] = surfaces.mix(packed, haze, fog[..., None])
+            stops = np.log2(illuminate(points, normals, lit, lights)).reshape(*size[::-1], 3)
+            stops = (stops + fog * (np.log2(surfaces.LIGHT_TABLE[haze]) - stops)).astype(np.float32)
+            stops = np.asarray(cv2.resize(stops, (self._width, self._height - first), interpolation=cv2.INTER_LINEAR))
+            if lit.lamps:
+                self._reflect(view, lights, stops, first)
+            canvas[first:] = surfaces.pack_stops(stops, self._dither[first:])
+
+    def _reflect(self, view: View, lights: Lights, stops: np.ndarray, first: int) -> None:
+        """Add the streaks of lamps that mirror in the damp road, in place on the light's logarithm from a row on."""
+        for position, power, beam in zip(lights.position, lights.power, lights.beam, strict=True):
+            x, y, ahead = (float(c) for c in position)
+            if beam > 0 or ahead < 4:
+                continue
+            contact = ahead * EYE_HEIGHT / (EYE_HEIGHT + y)
+            u, v = view.centre[0] + view.focal * x / ahead, view.focal * EYE_HEIGHT / contact + view.centre[1] - first
+            wide, tall = view.focal * 0.12 / contact + 0.001 * self._width, 0.22 * (v + first - view.centre[1]) + 2
+            left, right = (int(np.clip(u + k * wide, 0, self._width)) for k in (-3, 3))
+            top, foot = (int(np.clip(v + k * tall, 0, len(stops))) for k in (-3, 3))
+            grazing = 1 / (1 + (EYE_HEIGHT * 12 / contact) ** 2)
+            shape = np.exp(-(((np.arange(top, foot) - v) / tall) ** 2))[:, None, None]
+            shape = shape * np.exp(-(((np.arange(left, right) - u) / wide) ** 2))[None, :, None]
+            part = stops[top:foot, left:right]
+            part[:] = np.log2(2**part + shape.astype(np.float32) * power * (GLOSS * grazing / ahead**1.2))
 
     def _ground_rows(self, view: View, ahead: np.ndarray) -> np.ndarray:
         """Return one packed texture row per picture row: the surface averaged along s over pixel and shutter time."""
@@ -142,6 +162,9 @@ class Stage:
             part = (texel >= width * 0.75) & ((texel < width * 1.5) | (width == 16))
             if part.any():
                 mean[part] = cv2.blur(mean[part], (width + 1, 1))
+        far = ahead > 10
+        fog = haze_share(ahead[far]).astype(np.float32)[:, None, None]
+        mean[far] += fog * (surfaces.ALBEDO_TABLE[surfaces.HAZE_ALBEDO] - mean[far])
         return surfaces.pack_albedo(mean)
 
     def _ground_sum(self, place: np.ndarray) -> np.ndarray:
@@ -165,11 +188,13 @@ class Stage:
         high = np.minimum(np.ceil(target.max(0)).astype(int) + 2, (self._width, self._height))
         if (high - low).min() < 2:
             return
-        skip = min(int((start - house.start) * scene.FACADE_TEXELS), house.albedo.shape[1] - 2)
-        spread = np.ptp(target, axis=0)
-        size = (int(np.clip(1.4 * spread[0], 2, house.albedo.shape[1] - skip)),
-                int(np.clip(spread[1], 2, house.albedo.shape[0])))  # fmt: skip
-        fog = haze_share(np.linspace(corners[0, 2], corners[1, 2], size[0]))[None, :, None]
+        spread = 1.4 * float(np.ptp(target[:, 0])), float(np.ptp(target[:, 1]))
+        seen = (house.end - start) / (house.end - house.start)
+        level = house.at_size(spread[0] / seen, spread[1])
+        rows, columns = house.albedo[level].shape[:2]
+        skip = min(round((1 - seen) * columns), columns - 2)
+        size = int(np.clip(spread[0], 2, columns - skip)), int(np.clip(spread[1], 2, rows))
+        fog = haze_share(np.linspace(corners[0, 2], corners[1, 2], size[0]))
         source = np.array([(-0.5, -0.5), (size[0] - 0.5, -0.5), (size[0] - 0.5, size[1] - 0.5), (-0.5, size[1] - 0.5)])
         warp = cv2.getPerspectiveTransform(source.astype(np.float32), (target - low).astype(np.float32))
         window = slice(low[1], high[1]), slice(low[0], high[0])
@@ -177,31 +202,31 @@ class Stage:
         def put(picture: np.ndarray, canvas: np.ndarray) -> None:
             part = canvas[window]
             cv2.warpPerspective(picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR,
-                                borderMode=cv2.BORDER_TRANSPARENT)  # fmt: skip
+                                borderMode=cv2.BORDER_TRANSPARENT)
 
-        albedo = cv2.resize(house.albedo[:, skip:], size, interpolation=cv2.INTER_AREA)
-        glow = cv2.resize(house.glow[:, skip:], size, interpolation=cv2.INTER_AREA)
-        put(surfaces.mix(albedo, np.uint8([128] * 3), fog), self._albedo)
+        albedo = cv2.resize(house.albedo[level][:, skip:], size, interpolation=cv2.INTER_AREA)
+        glow = cv2.resize(house.glow[level][:, skip:], size, interpolation=cv2.INTER_AREA)
+        put(surfaces.mix(albedo, surfaces.HAZE_ALBEDO[0], np.repeat(fog, 3).reshape(1, -1, 3)), self._albedo)
         across, down = np.meshgrid((np.arange(6) + 0.5) / 6, (np.arange(5) + 0.5) / 5)
         points = np.stack([np.full(30, d), house.height * (1 - down.ravel()),
-                           start + (house.end - start) * across.ravel()], 1)  # fmt: skip
-        normals = np.broadcast_to(np.float32([-house.side, 0, 0]), points.shape)
+                           start + (house.end - start) * across.ravel()], 1)
+        placed = view.place(points)
+        normals = np.broadcast_to(scene.rgb([-house.side, 0, 0]), points.shape)
         for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
-            stops = np.log2(illuminate(view.place(points), normals, lit, lights)).reshape(5, 6, 3).astype(np.float32)
-            stops = cv2.resize(stops, size, interpolation=cv2.INTER_LINEAR)
-            light = surfaces.pack_stops(stops)
-            light = np.maximum(light, glow) if lit.lamps else light
-            put(surfaces.mix(light, haze, fog), canvas)
+            stops = np.log2(illuminate(placed, normals, lit, lights))
+            stops += haze_share(placed[:, 2:]) * (np.log2(surfaces.LIGHT_TABLE[haze]) - stops)
+            grid = cv2.resize(stops.reshape(5, 6, 3).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+            light = surfaces.pack_stops(np.asarray(grid))
+            put(np.maximum(light, glow) if lit.lamps else light, canvas)
 
     def _paint_thing(self, faces: Faces, index: int, albedo: list[list[int]], lights: list[list[list[int]]]) -> None:
         """Paint the faces of one thing on all canvases."""
         for face in range(*faces.groups[index]):
-            if faces.shown[face]:
-                first, last = faces.spans[face]
-                corners = faces.pixels[first:last]
-                cv2.fillPoly(self._albedo, [corners], albedo[face], cv2.LINE_AA, 4)
-                for canvas, light in zip(self._light, lights, strict=True):
-                    cv2.fillPoly(canvas, [corners], light[face], cv2.LINE_AA, 4)
+            first, last = faces.spans[face]
+            corners = faces.pixels[first:last]
+            cv2.fillPoly(self._albedo, [corners], albedo[face], cv2.LINE_AA, 4)
+            for canvas, light in zip(self._light, lights, strict=True):
+                cv2.fillPoly(canvas, [corners], light[face], cv2.LINE_AA, 4)
 
 
 def night_drive(

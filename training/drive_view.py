@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -38,7 +39,7 @@ class View:
         """Project camera space (..., 3) to pixels (..., 2)."""
         scale = self.focal / np.maximum(points[..., 2], 0.3)
         return np.stack([self.centre[0] + scale * points[..., 0],
-                         self.centre[1] + scale * (EYE_HEIGHT - points[..., 1])], -1)  # fmt: skip
+                         self.centre[1] + scale * (EYE_HEIGHT - points[..., 1])], -1)
 
 
 def road_course(s: np.ndarray | float) -> np.ndarray:
@@ -67,8 +68,8 @@ class Lights:
         facing = np.clip(0.25 + 0.75 * np.einsum("pnc,pc->pn", toward, normals), 0, 1)
         rise, aside, along = -toward[..., 1], -toward[..., 0], -toward[..., 2] * self.beam
         below = np.exp(-np.abs(rise + 0.012) / np.where(rise > -0.012, 0.008, 0.055))
-        head = (along > 0) * (np.exp(-((aside / 0.3) ** 2)) * below + 0.012)
-        wide = np.clip(-rise + 0.06, 0, 1)
+        head = (along > 0) * (np.exp(-((aside / 0.24) ** 2)) * below + 0.006)
+        wide = np.clip(-rise + 0.06, 0, 1) ** 1.5
         return (np.where(self.beam == 0, wide, head) * facing / square) @ self.power
 
 
@@ -83,14 +84,26 @@ class Lighting:
     lamps: bool
 
 
-NIGHT = Lighting((0.0045, 0.005, 0.0065), (0.003, 0.0031, 0.0036), (0.00025, 0.0003, 0.00055), (0.0028, 0.0021, 0.0018), True)
-DAY = Lighting((1.0, 1.02, 1.06), (0.5, 0.5, 0.52), (0.62, 0.7, 0.8), (0.8, 0.82, 0.84), False)
+NIGHT = Lighting(
+    sky_light=(0.0045, 0.005, 0.0065),
+    side_light=(0.003, 0.0031, 0.0036),
+    zenith=(0.0002, 0.00025, 0.0005),
+    horizon=(0.0028, 0.0021, 0.0018),
+    lamps=True,
+)
+DAY = Lighting(
+    sky_light=(1.0, 1.02, 1.06),
+    side_light=(0.5, 0.5, 0.52),
+    zenith=(0.62, 0.7, 0.8),
+    horizon=(0.8, 0.82, 0.84),
+    lamps=False,
+)
 
 
 def illuminate(points: np.ndarray, normals: np.ndarray, lighting: Lighting, lights: Lights) -> np.ndarray:
     """Return the light (P x 3) on points with normals (both P x 3, camera space)."""
     upward = np.clip(0.5 + 0.5 * normals[:, 1:2], 0, 1)
-    light = np.float32(lighting.side_light) * (1 - upward) + np.float32(lighting.sky_light) * upward
+    light = scene.rgb(lighting.side_light) * (1 - upward) + scene.rgb(lighting.sky_light) * upward
     light = light * (1 + 0.2 * normals[:, 0:1] - 0.1 * normals[:, 2:3])
     return light + lights.on(points, normals) if lighting.lamps else light
 
@@ -102,8 +115,8 @@ def haze_share(ahead: np.ndarray) -> np.ndarray:
 
 def own_lights() -> Lights:
     """Return the own car's headlamps."""
-    power = np.float32([(75.0, 70.0, 60.0)] * 2)
-    return Lights(np.float32([(-0.6, 0.65, 1.2), (0.6, 0.65, 1.2)]), power, np.ones(2, np.float32))
+    power = scene.rgb([(55.0, 52.0, 45.0)] * 2)
+    return Lights(scene.rgb([(-0.6, 0.65, 1.2), (0.6, 0.65, 1.2)]), power, np.ones(2, np.float32))
 
 
 def cast(seed: int, view: View) -> tuple[list[scene.Thing], Lights]:
@@ -128,11 +141,10 @@ def fixed(points: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Faces:
-    """All faces of all things in view, as arrays."""
+    """The faces in view of all things, as arrays."""
 
     pixels: np.ndarray  # N x 2 int32, sixteenths of a pixel
     spans: list[tuple[int, int]]  # corners of each face
-    shown: list[bool]  # per face
     groups: list[tuple[int, int]]  # faces of each thing
     distances: list[float]  # per thing
     centres: np.ndarray  # F x 3 camera space
@@ -169,14 +181,20 @@ class Faces:
         shown = ~(away & np.repeat([s.closed for s in solids], counts))
         shown &= np.maximum.reduceat(corners[:, 2], starts) > 0.5
         shown &= (high > 0).all(1) & (low < (view.width, view.height)).all(1)
-        shown &= ((high - low).max(1) > 0.7) | (emission.max(1) > 0)
-        groups = np.cumsum([0, *counts])
+        shown &= ((high - low).max(1) > 1.2) | (emission.max(1) > 0)
+        kept = np.flatnonzero(shown)
+        groups = np.searchsorted(kept, np.cumsum([0, *counts])).tolist()
         return Faces(
-            fixed(pixels), list(zip(starts.tolist(), ends.tolist(), strict=True)), shown.tolist(),
-            list(zip(groups[:-1].tolist(), groups[1:].tolist(), strict=True)),
-            np.minimum.reduceat(corners[:, 2], first[:-1]).tolist(), centres, normals,
-            np.concatenate([s.albedo for s in solids]), emission, np.concatenate([s.retro for s in solids]),
-        )  # fmt: skip
+            pixels=fixed(pixels),
+            spans=list(zip(starts[kept].tolist(), ends[kept].tolist(), strict=True)),
+            groups=list(pairwise(groups)),
+            distances=np.minimum.reduceat(corners[:, 2], first[:-1]).tolist(),
+            centres=centres[kept],
+            normals=normals[kept],
+            albedo=np.concatenate([s.albedo for s in solids])[kept],
+            emission=emission[kept],
+            retro=np.concatenate([s.retro for s in solids])[kept],
+        )
 
 
 def _in_frame(view: View, thing: scene.Thing) -> bool:
@@ -194,4 +212,4 @@ def shade(faces: Faces, lighting: Lighting, lights: Lights, haze: np.ndarray) ->
         light = light + faces.retro[:, None] * own_lights().on(faces.centres, toward) + faces.emission / faces.albedo
     fog = haze_share(faces.centres[:, 2:]) * np.where(faces.emission.max(1, keepdims=True) > 0, 0.1, 1.0)
     packed = surfaces.mix(surfaces.pack_light(light), haze, fog)
-    return surfaces.mix(surfaces.pack_albedo(faces.albedo), np.uint8([128] * 3), fog), packed
+    return surfaces.mix(surfaces.pack_albedo(faces.albedo), surfaces.HAZE_ALBEDO, fog), packed

@@ -1,6 +1,6 @@
 """The built-in night drive: repeatable, dark, lit by lamps, moving."""
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import cv2
 import numpy as np
@@ -50,7 +50,7 @@ def test_lamps_are_bright_and_the_sky_stays_black(frames):
 
 def test_consecutive_frames_move_but_belong_together(frames):
     grey = [cv2.GaussianBlur(cv2.cvtColor(f, cv2.COLOR_BGR2GRAY), (0, 0), 2).astype(float) for f in frames]
-    for before, after in zip(grey, grey[1:], strict=False):
+    for before, after in pairwise(grey):
         assert np.abs(after - before).mean() > 0.3
         assert np.corrcoef(before.ravel(), after.ravel())[0, 1] > 0.7
 
