@@ -34,14 +34,12 @@ def attention_u8(bgr: np.ndarray) -> np.ndarray:
     return cv2.bitwise_not(luminance_u8(bgr))
 
 
-def attention(rgb: torch.Tensor) -> torch.Tensor:
-    """Return the attention map of a batch of RGB images.
-
-    Args:
-        rgb: float, N x 3 x H x W, in [0, 1].
-
-    Returns:
-        float, N x 1 x H x W, in [0, 1].
-    """
+def luminance(rgb: torch.Tensor) -> torch.Tensor:
+    """Return the luminance N x 1 x H x W of RGB images, float N x 3 x H x W."""
     red, green, blue = LUMA_RGB
-    return 1.0 - (red * rgb[:, 0:1] + green * rgb[:, 1:2] + blue * rgb[:, 2:3])
+    return red * rgb[:, 0:1] + green * rgb[:, 1:2] + blue * rgb[:, 2:3]
+
+
+def attention(rgb: torch.Tensor) -> torch.Tensor:
+    """Return the attention map 1 - luminance, float N x 1 x H x W, of RGB images in [0, 1], float N x 3 x H x W."""
+    return 1.0 - luminance(rgb)

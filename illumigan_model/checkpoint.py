@@ -5,35 +5,51 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
+import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
-from torch import nn
 
 from illumigan_model.errors import ModelError
+from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig, from_enlightengan
 from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig
 
+Generator = CurveGrid | AttentionUNet
 
-def save_checkpoint(generator: CurveGrid, path: Path, facts: dict[str, str] | None = None) -> None:
+
+def save_checkpoint(generator: Generator, path: Path, facts: dict[str, str] | None = None) -> None:
     """Write a generator's weights to a safetensors file, its settings and further facts to the file's metadata."""
-    metadata = {"architecture": "curve_grid", "config": json.dumps(generator.config.as_dict()), **(facts or {})}
+    architecture = "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
+    metadata = {"architecture": architecture, "config": json.dumps(generator.config.as_dict()), **(facts or {})}
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     partial = path.with_suffix(".tmp")
     save_file(tensors, partial, metadata)
     partial.replace(path)
 
 
-def load_checkpoint(path: Path) -> nn.Module:
-    """Return the generator that a checkpoint holds, in evaluation mode.
+def load_checkpoint(path: Path) -> Generator:
+    """Return the generator that a file holds, in evaluation mode.
+
+    Args:
+        path: a checkpoint of ours (.safetensors), or the state dict of an original EnlightenGAN generator (.pth).
 
     Raises:
-        ModelError: the file is missing, damaged or holds another architecture.
+        ModelError: the file is missing, damaged or holds something else.
     """
     try:
+        if path.suffix == ".pth":
+            return from_enlightengan(torch.load(path, map_location="cpu", weights_only=True))
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-        generator = CurveGrid(CurveGridConfig(**json.loads(metadata["config"])))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        settings = json.loads(metadata["config"])
+        generator: Generator
+        if metadata["architecture"] == "curve_grid":
+            generator = CurveGrid(CurveGridConfig(**settings))
+        else:
+            generator = AttentionUNet(AttentionUNetConfig(**settings))
         generator.load_state_dict(tensors)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{path} is not an IllumiGAN checkpoint that can be loaded: {error}") from error
+    except ModelError:
+        raise
+    except Exception as error:  # torch and safetensors raise a dozen kinds for a damaged file
+        raise ModelError(f"{path} is not a checkpoint that can be loaded ({error}); train or export it again") from error
     return generator.eval()

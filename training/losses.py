@@ -45,6 +45,6 @@ def smoothness(curves: Tensor) -> Tensor:
 
 
 def tint(curves: Tensor) -> Tensor:
-    """Return how far the three colours' curves of a tile lie apart, N x 24 x 9 x 16 in, shape N out."""
-    by_colour = curves.unflatten(1, (3, -1))
+    """Return how far the three colours' curves of a tile lie apart, N x 25 x 9 x 16 in, shape N out."""
+    by_colour = curves[:, :24].unflatten(1, (3, -1))
     return (by_colour - by_colour.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2, 3, 4))

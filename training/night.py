@@ -38,7 +38,7 @@ class Camera:
     @staticmethod
     def sample(rng: np.random.Generator) -> Camera:
         """Draw a plausible camera: from a clean one at low gain to a noisy one at high gain."""
-        gain = 10 ** rng.uniform(-0.6, 0.5)
+        gain = 10 ** rng.uniform(-1.2, 0.2)
         red, blue = np.exp(rng.normal(0, 0.08, 2))
         return Camera(
             shot=0.0008 * gain,
@@ -163,7 +163,7 @@ def night_light(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
     """Return (light that falls on the scene, lamps in view), both linear RGB float32 H x W x 3."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     y, x = y / height, x / width
-    ambient = 10 ** rng.uniform(-3.2, -1.5)
+    ambient = 10 ** rng.uniform(-2.8, -1.3)
     horizon = rng.uniform(0.3, 0.6)
     sky = 0.12 + 0.88 / (1 + np.exp(-(y - horizon) * 14))
     light = (ambient * sky)[:, :, None] * np.exp(rng.normal(0, 0.12, 3)).astype(np.float32)

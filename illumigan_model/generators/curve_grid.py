@@ -2,18 +2,24 @@
 
 A small CNN sees a thumbnail of the frame with its attention map and predicts, for each of 16 x 9 tiles, one monotone
 tone curve per colour. Every pixel of the full frame is looked up in the curves of its four nearest tiles, blended
-bilinearly as in CLAHE (Zuiderveld 1994), and the change is weighted by attention as in EnlightenGAN
-(arXiv 1906.06972): out = x + A (curve(x) - x), A = 1 - luminance.
+bilinearly as in CLAHE (Zuiderveld 1994), and the change d = curve(x) - x is weighted by attention as in EnlightenGAN
+(arXiv 1906.06972). Each tile also says how far the colours move in unison, u: at 0 each follows its own curve (colours
+grow with the light, right for an underexposed room), at 1 all change by the same luminance (colours stay, right under
+a red or sodium lamp, whose channel would else run away). With A = 1 - luminance:
+
+    out = x + A (d + u (luminance(d) - d))
 
 Layout of the network, for a thumbnail of 256 x 144:
 
     sqrt(RGB) + attention, 4 x 144 x 256
     conv 3x3 /2 -> 16, separable /2 -> 32, separable /2 -> 64 at 32 x 18, 4 residual separable blocks
-    average pool to 16 x 9, joined by each tile's soft histogram and by the mean of the whole frame
-    two 1x1 convolutions -> 7 logits for the curve that the colours share + 3 x 7 for what a colour adds
+    average pool to 16 x 9, joined by each tile's histogram and by the mean of the whole frame
+    two 1x1 convolutions -> 7 logits for the curve that the colours share + 3 x 7 for what a colour adds + 1 for u
 
 A curve runs from (0, 0) to (1, 1): black stays black, white stays white. Its 8 knots are uniform in sqrt(x), because
-night frames live near zero; the rises between knots are a softmax, so each curve is monotone by construction.
+night frames live near zero; the rises between knots are a softmax, so each curve is monotone by construction. The
+logits start from the logarithm of the tile's clipped histogram, whose softmax is clipped histogram equalisation: an
+untrained CurveGrid is CLAHE, and training teaches it where to do something better.
 
 Images are float RGB in [0, 1], N x 3 x H x W. There is no padding by reflection, no GridSample and nothing
 data-dependent, so the graph converts to TensorRT as it stands.
@@ -27,11 +33,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from illumigan_model.attention import attention
+from illumigan_model.attention import attention, luminance
 
 THUMBNAIL_WH = (256, 144)
 GRID_WH = (16, 9)
 KNOTS = 8
+CLIP = 3.0  # a tile's histogram may raise a curve's slope to about this many times that of no change
+FLOOR = 0.5  # and always keeps this share of it
 
 
 @dataclass(frozen=True)
@@ -77,14 +85,17 @@ class CurveGrid(nn.Module):
             separable(2 * width, 4 * width, stride=2),
         )
         self.blocks = nn.ModuleList(separable(4 * width, 4 * width) for _ in range(self.config.blocks))
-        self.whole = nn.Conv2d(4 * width + KNOTS, 4 * width, 1)
-        self.tiles = nn.Conv2d(4 * width + KNOTS, 4 * width, 1)
-        self.head = nn.Conv2d(4 * width, 4 * rises, 1)
+        self.whole = nn.Conv2d(4 * width + 2 * rises, 4 * width, 1)
+        self.tiles = nn.Conv2d(4 * width + 2 * rises, 4 * width, 1)
+        self.head = nn.Conv2d(4 * width, 4 * rises + 1, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
         # cumulative sum as a constant 1x1 convolution: knot k+1 = rises 0..k; knot 0 is black and stays 0
         sums = torch.ones(KNOTS, rises).tril(-1)
         self.register_buffer("sums", sums[:, :, None, None], persistent=False)
+        # the rises of the curve that changes nothing: (k+1)^2 - k^2, scaled to add up to 1
+        identity = (2 * torch.arange(rises) + 1) / rises**2
+        self.register_buffer("identity", identity[None, :, None, None], persistent=False)
 
     def curves(self, thumbnail: Tensor) -> Tensor:
         """Return the tone curves of a thumbnail.
@@ -93,30 +104,31 @@ class CurveGrid(nn.Module):
             thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
 
         Returns:
-            float in [0, 1], N x 24 x 9 x 16: for R, G, B in turn the curve's value at each of the 8 knots.
+            float in [0, 1], N x 25 x 9 x 16: for R, G, B in turn the curve's value at each of the 8 knots, then u.
         """
         root = torch.sqrt(thumbnail + 1e-5)
-        dark = attention(thumbnail)
-        features = self.stem(torch.cat([root, dark], dim=1))
+        features = self.stem(torch.cat([root, attention(thumbnail)], dim=1))
         for block in self.blocks:
             features = features + block(features)
-        features = F.avg_pool2d(features, 2)
-        histogram = F.avg_pool2d(hats(1.0 - dark), 16)
-        features = torch.cat([features, histogram], dim=1)
+        tiles = tile_histograms(thumbnail)
+        around = F.avg_pool2d(tiles, 3, stride=1, padding=1, count_include_pad=False)
+        features = torch.cat([F.avg_pool2d(features, 2), tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
         logits = self.head(torch.relu(self.tiles(features) + whole))
-        return self.curves_from_logits(logits)
+        clipped = around - torch.relu(around - CLIP * self.identity)
+        return self.curves_from_logits(logits, torch.log(clipped + FLOOR * self.identity))
 
-    def curves_from_logits(self, logits: Tensor) -> Tensor:
-        """Turn N x 28 x 9 x 16 logits (shared, R, G, B) into N x 24 x 9 x 16 monotone curve values."""
+    def curves_from_logits(self, logits: Tensor, start: Tensor) -> Tensor:
+        """Turn N x 29 x 9 x 16 logits (shared, R, G, B, u) and the N x 7 x 9 x 16 start into N x 25 x 9 x 16 curves."""
         rises = KNOTS - 1
-        shared = logits[:, :rises]
+        shared = start + logits[:, :rises]
         colours = []
         for colour in range(1, 4):
             own = logits[:, colour * rises : (colour + 1) * rises]
             steps = torch.softmax(shared + self.config.colour_range * torch.tanh(own), dim=1)
             colours.append(F.conv2d(steps, self.sums))
-        return torch.cat(colours, dim=1)
+        unison = torch.sigmoid(logits[:, 4 * rises :])
+        return torch.cat([*colours, unison], dim=1)
 
     def predict(self, image: Tensor) -> Tensor:
         """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""
@@ -151,6 +163,22 @@ def linear_matrix(source: int, target: int) -> Tensor:
     return torch.relu(1 - torch.abs(position[:, None] - index)).float()
 
 
+def tile_histograms(thumbnail: Tensor) -> Tensor:
+    """Return each tile's soft histogram of its pixels' R, G and B values over the 7 intervals between knots.
+
+    Args:
+        thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
+
+    Returns:
+        float in [0, 1], N x 7 x 9 x 16; the seven shares of a tile add up to 1.
+    """
+    last = KNOTS - 2
+    position = (KNOTS - 1) * torch.sqrt(F.avg_pool2d(thumbnail, 2) + 1e-8) - 0.5
+    position = position.clamp(0.0, float(last))
+    shares = [torch.relu(1.0 - torch.abs(position - k)).mean(dim=1, keepdim=True) for k in range(last + 1)]
+    return F.avg_pool2d(torch.cat(shares, dim=1), 8)
+
+
 def hats(value: Tensor) -> Tensor:
     """Return the weight of each knot for a value: the linear B-spline basis over sqrt(x).
 
@@ -169,20 +197,20 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
 
     Args:
         image: float RGB in [0, 1], N x 3 x H x W, any H and W.
-        curves: float in [0, 1], N x 24 x 9 x 16, from `CurveGrid.curves`.
+        curves: float in [0, 1], N x 25 x 9 x 16, from `CurveGrid.curves`.
 
     Returns:
-        (enhanced image N x 3 x H x W in [0, 1], attention map N x 1 x H x W in [0, 1]).
+        (enhanced image N x 3 x H x W, in [0, 1] but for a little overshoot; attention map N x 1 x H x W in [0, 1]).
     """
     dark = attention(image)
     # Bilinear upsampling as two matrix products: its backward pass is many times faster on a CPU.
     rows = linear_matrix(curves.shape[2], image.shape[2]).to(image)
     columns = linear_matrix(curves.shape[3], image.shape[3]).to(image)
     full = torch.matmul(torch.matmul(rows, curves), columns.t())
-    colours = []
+    changes = []
     for colour in range(3):
         value = image[:, colour : colour + 1]
         knots = full[:, colour * KNOTS : (colour + 1) * KNOTS]
-        looked_up = (hats(value) * knots).sum(dim=1, keepdim=True)
-        colours.append(value + dark * (looked_up - value))
-    return torch.cat(colours, dim=1), dark
+        changes.append((hats(value) * knots).sum(dim=1, keepdim=True) - value)
+    change = torch.cat(changes, dim=1)
+    return image + dark * (change + full[:, 3 * KNOTS :] * (luminance(change) - change)), dark

@@ -1,0 +1,58 @@
+"""Shipped weights: for each model NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (card)."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from illumigan_model.errors import ModelError
+
+FOLDER = Path(__file__).parent
+SUFFIXES = (".onnx", ".safetensors", ".pth")
+
+
+def available_models() -> list[str]:
+    """Return the names of the shipped models."""
+    return sorted(path.stem for path in FOLDER.glob("*.onnx"))
+
+
+def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
+    """Return the file of a model in the first of the wanted formats that exists.
+
+    Args:
+        model: name of a shipped model, or path of a .onnx, .safetensors or EnlightenGAN .pth file.
+        suffixes: the formats that the caller can use, best first.
+
+    Raises:
+        ModelError: there is no such model, or its file is not the one that was shipped.
+    """
+    given = Path(model).expanduser()
+    if given.suffix in SUFFIXES:
+        if not given.is_file():
+            raise ModelError(f"the weights file {given} does not exist; give a file or one of {available_models()}")
+        if given.suffix not in suffixes:
+            raise ModelError(f"{given} is of a kind that this runtime cannot load; it takes {' or '.join(suffixes)}")
+        return given
+    for suffix in suffixes:
+        shipped = FOLDER / f"{model}{suffix}"
+        if shipped.is_file():
+            verify(shipped)
+            return shipped
+    raise ModelError(f"there is no model named {model!r}; give one of {available_models()} or a file of weights")
+
+
+def verify(shipped: Path) -> None:
+    """Check a shipped file against its recorded sha256.
+
+    Raises:
+        ModelError: the file has changed since it was shipped.
+    """
+    for line in shipped.with_suffix(".sha256").read_text().splitlines():
+        digest, name = line.split()
+        if name == shipped.name and digest != sha256(shipped):
+            raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again")
+
+
+def sha256(path: Path) -> str:
+    """Return the sha256 of a file, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,194 @@
+"""The fused pass of `curves`, compiled by numba; short loops over contiguous rows, so that each becomes SIMD code.
+
+All arrays are as `curves` lays them out: `frame` and `out` uint8 H x 3W (B, G, R interleaved), `attention` uint8
+H x W, `mean` uint8 (H // 4) x 3 (W // 4), `table` uint32 9 x (17 * 3 * steps), `unisons` float32 9 x W. Kernels release the GIL.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from illumigan_model.curves import CHROMA_SHARE, LUMA_SHARE, SPANS
+from illumigan_model.curves import FINE_STEPS as FINE
+
+JIT = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
+F = np.float32
+RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
+LUMA_LIMIT, CHROMA_LIMIT = F(LUMA_SHARE), F(CHROMA_SHARE)
+
+
+@njit(**JIT)
+def blend_tables(upper, lower, below, mixed):  # noqa: ANN001, ANN201
+    """Blend two table rows with weights 256 - below and below; both packed halves at once."""
+    above = np.uint32(256) - below
+    for i in range(mixed.shape[0]):
+        mixed[i] = np.uint32(upper[i] * above + lower[i] * below)
+
+
+@njit(**JIT)
+def look_up(row, blue, green, red, begin, end, found):  # noqa: ANN001, ANN201
+    """Look the pixels begin..end of a row of levels (B, G, R interleaved) up in three tables."""
+    for x in range(begin, end):
+        found[0, x] = blue[row[3 * x]]
+        found[1, x] = green[row[3 * x + 1]]
+        found[2, x] = red[row[3 * x + 2]]
+
+
+@njit(**JIT)
+def look_up_fine(index, blue, green, red, begin, end, found):  # noqa: ANN001, ANN201
+    """Look the pixels begin..end up by their fine index, 3 x W."""
+    for x in range(begin, end):
+        found[0, x] = blue[index[0, x]]
+        found[1, x] = green[index[1, x]]
+        found[2, x] = red[index[2, x]]
+
+
+@njit(inline="always")
+def across(packed, right):  # noqa: ANN001, ANN201
+    """Blend the left and right halves of a blended table word; the result is in levels, 0..255."""
+    left = F(np.int32(packed & np.uint32(0xFFFF)))
+    return (left + (F(np.int32(packed >> np.uint32(16))) - left) * right) * F(1 / 256)
+
+
+@njit(inline="always")
+def level(value):  # noqa: ANN001, ANN201
+    """Round to a uint8 level."""
+    return np.uint8(np.int32(min(max(value, F(0)), F(255)) + F(0.5)))
+
+
+@njit(inline="always")
+def enhance_pixel(blue, green, red, found, right, unison, x, out):  # noqa: ANN001, ANN201
+    """Write one pixel: x + A (d + u (luminance(d) - d)), d = curve(x) - x."""
+    weight = F(1) - (red * RED + green * GREEN + blue * BLUE) * F(1 / 255)
+    to_blue = across(found[0, x], right[x]) - blue
+    to_green = across(found[1, x], right[x]) - green
+    to_red = across(found[2, x], right[x]) - red
+    alike = unison[x] * (to_red * RED + to_green * GREEN + to_blue * BLUE)
+    own = F(1) - unison[x]
+    out[3 * x] = level(blue + (to_blue * own + alike) * weight)
+    out[3 * x + 1] = level(green + (to_green * own + alike) * weight)
+    out[3 * x + 2] = level(red + (to_red * own + alike) * weight)
+
+
+@njit(**JIT)
+def attend(row, attention):  # noqa: ANN001, ANN201
+    """Write the attention map of one row: 255 - luminance."""
+    for x in range(attention.shape[0]):
+        dark = F(255.5) - (F(row[3 * x + 2]) * RED + F(row[3 * x + 1]) * GREEN + F(row[3 * x]) * BLUE)
+        attention[x] = np.uint8(np.int32(dark))
+
+
+@njit(**JIT)
+def finish(row, found, right, unison, out):  # noqa: ANN001, ANN201
+    """Write one enhanced row."""
+    for x in range(right.shape[0]):
+        enhance_pixel(F(row[3 * x]), F(row[3 * x + 1]), F(row[3 * x + 2]), found, right, unison, x, out)
+
+
+@njit(**JIT)
+def finish_clean(clean, found, right, unison, out):  # noqa: ANN001, ANN201
+    """Write one enhanced row from its denoised levels, 3 x W."""
+    for x in range(right.shape[0]):
+        enhance_pixel(clean[0, x], clean[1, x], clean[2, x], found, right, unison, x, out)
+
+
+@njit(**JIT)
+def blend_unison(upper, lower, below, unison):  # noqa: ANN001, ANN201
+    """Blend two rows of the unison map, weights (256 - below) / 256 and below / 256."""
+    weight = F(below) * F(1 / 256)
+    for x in range(unison.shape[0]):
+        unison[x] = upper[x] + (lower[x] - upper[x]) * weight
+
+
+@njit(**JIT)
+def mean_row(upper, lower, weight, blended, wide):  # noqa: ANN001, ANN201
+    """Enlarge one row of the quarter-size mean picture fourfold, linearly, edges held: 3 x W."""
+    small = blended.shape[1]
+    width = wide.shape[1]
+    for x in range(small):
+        for c in range(3):
+            value = F(upper[3 * x + c])
+            blended[c, x] = value + (F(lower[3 * x + c]) - value) * weight
+    for c in range(3):
+        line, target = blended[c], wide[c]
+        for x in range(small - 1):
+            value, step = line[x], (line[x + 1] - line[x]) * F(0.125)
+            target[4 * x + 2] = value + step
+            target[4 * x + 3] = value + F(3) * step
+            target[4 * x + 4] = value + F(5) * step
+            target[4 * x + 5] = value + F(7) * step
+        target[0] = target[1] = line[0]
+        for x in range(4 * small - 2, width):
+            target[x] = line[small - 1]
+
+
+@njit(inline="always")
+def core(departure, limit):  # noqa: ANN001, ANN201
+    """Shrink a departure towards zero by a limit."""
+    return max(departure - limit, F(0)) + min(departure + limit, F(0))
+
+
+@njit(**JIT)
+def clean_row(row, wide, noise, clean, index):  # noqa: ANN001, ANN201
+    """Denoise one row: `clean` in levels and `index` into the fine table, both 3 x W."""
+    scale = F((FINE - 1) / np.sqrt(255.0))
+    for x in range(clean.shape[1]):
+        blue, green, red = F(row[3 * x]) - wide[0, x], F(row[3 * x + 1]) - wide[1, x], F(row[3 * x + 2]) - wide[2, x]
+        luma = red * RED + green * GREEN + blue * BLUE
+        dark = F(1) - (wide[2, x] * RED + wide[1, x] * GREEN + wide[0, x] * BLUE) * F(1 / 255)
+        limit = noise * dark * dark
+        kept = core(luma, limit * LUMA_LIMIT)
+        blue = wide[0, x] + kept + core(blue - luma, limit * CHROMA_LIMIT)
+        green = wide[1, x] + kept + core(green - luma, limit * CHROMA_LIMIT)
+        red = wide[2, x] + kept + core(red - luma, limit * CHROMA_LIMIT)
+        clean[0, x] = min(max(blue, F(0)), F(255))
+        clean[1, x] = min(max(green, F(0)), F(255))
+        clean[2, x] = min(max(red, F(0)), F(255))
+        index[0, x] = np.int32(np.sqrt(clean[0, x]) * scale + F(0.5))
+        index[1, x] = np.int32(np.sqrt(clean[1, x]) * scale + F(0.5))
+        index[2, x] = np.int32(np.sqrt(clean[2, x]) * scale + F(0.5))
+
+
+@njit(**JIT)
+def rows(frame, table, unisons, tile, below, begins, right, first, last, out, attention):  # noqa: ANN001, ANN201
+    """Enhance the rows first..last."""
+    mixed = np.empty(table.shape[1], np.uint32)
+    found = np.empty((3, attention.shape[1]), np.uint32)
+    unison = np.empty(attention.shape[1], np.float32)
+    for y in range(first, last):
+        blend_tables(table[tile[y]], table[tile[y] + 1], below[y], mixed)
+        for span in range(SPANS):
+            at = span * 768
+            blue, green, red = mixed[at : at + 256], mixed[at + 256 : at + 512], mixed[at + 512 : at + 768]
+            look_up(frame[y], blue, green, red, begins[span], begins[span + 1], found)
+        blend_unison(unisons[tile[y]], unisons[tile[y] + 1], below[y], unison)
+        finish(frame[y], found, right, unison, out[y])
+        attend(frame[y], attention[y])
+
+
+@njit(**JIT)
+def denoise_rows(frame, mean, noise, table, unisons, tile, below, begins, right, first, last, out, attention):  # noqa: ANN001, ANN201
+    """Denoise and enhance the rows first..last."""
+    width = attention.shape[1]
+    mixed = np.empty(table.shape[1], np.uint32)
+    found = np.empty((3, width), np.uint32)
+    unison = np.empty(width, np.float32)
+    blended = np.empty((3, width // 4), np.float32)
+    wide, clean = np.empty((3, width), np.float32), np.empty((3, width), np.float32)
+    index = np.empty((3, width), np.int32)
+    for y in range(first, last):
+        place = min(max((y + 0.5) / 4 - 0.5, 0.0), mean.shape[0] - 1.0)
+        upper = int(place)
+        lower = min(upper + 1, mean.shape[0] - 1)
+        mean_row(mean[upper], mean[lower], F(place - upper), blended, wide)
+        clean_row(frame[y], wide, F(noise), clean, index)
+        blend_tables(table[tile[y]], table[tile[y] + 1], below[y], mixed)
+        for span in range(SPANS):
+            at = span * 3 * FINE
+            blue, green = mixed[at : at + FINE], mixed[at + FINE : at + 2 * FINE]
+            red = mixed[at + 2 * FINE : at + 3 * FINE]
+            look_up_fine(index, blue, green, red, begins[span], begins[span + 1], found)
+        blend_unison(unisons[tile[y]], unisons[tile[y] + 1], below[y], unison)
+        finish_clean(clean, found, right, unison, out[y])
+        attend(frame[y], attention[y])

@@ -1,0 +1,233 @@
+"""The Enhancer: one frame in, an enhanced frame and an attention map out. Everybody who has frames goes through it."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from illumigan_model import curves
+from illumigan_model.attention import attention_u8, luminance_u8
+from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.runtimes.select import open_runtime
+from illumigan_model.stabilizer import Stabilizer, night_share
+
+THUMBNAIL_WH = (256, 144)
+SMALLEST_SIDE = 16
+
+
+@dataclass(frozen=True)
+class Report:
+    """What happened to a frame.
+
+    `runtime` ran the network; `stages_ms` are the milliseconds of each stage and their "total"; `bypassed` says why the
+    frame was passed on unchanged (None: it was enhanced); `luma_in` and `luma_out` are mean luminances in [0, 1].
+    """
+
+    runtime: str
+    stages_ms: dict[str, float]
+    bypassed: str | None
+    luma_in: float
+    luma_out: float
+
+
+@dataclass(frozen=True)
+class EnhancedFrame:
+    """An enhanced frame (uint8 BGR H x W x 3), its attention map (uint8 H x W) and the report."""
+
+    image: np.ndarray
+    attention: np.ndarray
+    report: Report
+
+
+class Enhancer:
+    """Enhance the frames of one camera.
+
+    `strength` (0..1) scales the effect, `denoise` (0..1) the denoising, `daylight_gate` lets bright frames pass as they
+    are, `temporal` smooths the effect over time; all four may be set at any time. Use one Enhancer for each camera;
+    it may be called from any thread, one call at a time.
+
+    Example:
+        >>> enhancer = Enhancer()
+        >>> enhanced = enhancer.enhance(cv2.imread("night.png"))
+        >>> cv2.imwrite("enhanced.png", enhanced.image)
+    """
+
+    def __init__(
+        self,
+        model: str = "curve_grid",
+        runtime: str = "auto",
+        *,
+        strength: float = 1.0,
+        daylight_gate: bool = True,
+        temporal: bool = True,
+        denoise: float = 1.0,
+        threads: int | None = None,
+    ) -> None:
+        """Load a model and warm it up.
+
+        Args:
+            model: name of a shipped model (`weights.available_models`) or path of a weights file.
+            runtime: "auto" or a name in `runtimes.select.RUNTIMES`.
+            strength: 0 leaves the frame alone, 1 is what the model says.
+            daylight_gate: pass frames on unchanged whose mean luminance is that of day.
+            temporal: smooth the effect over time; for single pictures switch it off.
+            denoise: 0 for none, 1 for what suits the frame's noise.
+            threads: CPU threads to use; all of the machine's, but at most 4, unless given.
+
+        Raises:
+            ModelError: the model cannot be loaded in the runtime asked for.
+        """
+        self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
+        self.threads = threads or min(len(os.sched_getaffinity(0)), 4)
+        self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads)
+        self._pool = ThreadPoolExecutor(max(self.threads - 1, 1), thread_name_prefix="curves")
+        self._stabilizer = Stabilizer()
+        self._warm_up()
+
+    @property
+    def runtime(self) -> str:
+        """Name of the runtime in use."""
+        return self._runtime.name
+
+    def enhance(self, bgr: np.ndarray, stamp: float | None = None) -> EnhancedFrame:
+        """Enhance one frame.
+
+        Args:
+            bgr: uint8 H x W x 3, H and W at least 16, any strides; it is not changed.
+            stamp: the frame's time in seconds; the time of the call unless given.
+
+        Returns:
+            the enhanced frame; when the daylight gate bypasses it, `image` is the very array that came in.
+
+        Raises:
+            FrameError: it is not an array of that shape and type.
+            ModelError: the runtime failed or answered with something that is not a number.
+        """
+        frame = check_frame(bgr)
+        clock = Stopwatch()
+        thumbnail = shrink(frame)
+        luma_in = float(luminance_u8(thumbnail).mean() / 255)
+        clock.stop("thumbnail")
+        share = self.strength * (night_share(luma_in) if self.daylight_gate else 1.0)
+        if share == 0:
+            self._stabilizer.reset()
+            attention = attention_u8(frame)
+            clock.stop("attention")
+            reason = "strength 0" if self.strength == 0 else "daylight"
+            return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
+        if self._runtime.architecture == "curve_grid":
+            now = time.monotonic() if stamp is None else stamp
+            image, attention = self._enhance_by_curves(frame, thumbnail, share, now, clock)
+        else:
+            image, attention = self._enhance_by_image(frame, share, clock)
+        luma_out = float(luminance_u8(image[::8, ::8]).mean() / 255)
+        return EnhancedFrame(image, attention, self._report(clock, None, luma_in, luma_out))
+
+    def reset(self) -> None:
+        """Forget the past frames, after a seek or when another scene begins."""
+        self._stabilizer.reset()
+
+    def close(self) -> None:
+        """Free the runtime and the threads."""
+        self._pool.shutdown()
+        self._runtime.close()
+
+    def _enhance_by_curves(
+        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, stamp: float, clock: Stopwatch
+    ) -> tuple[np.ndarray, np.ndarray]:
+        image = as_planes(thumbnail)
+        grid = self._runtime.infer(image)
+        check_finite(grid)
+        clock.stop("network")
+        noise = curves.estimate_noise(frame) if self.denoise > 0 else 0.0
+        values = np.append(grid.ravel(), [np.float32(noise), np.float32(share)]).astype(np.float32)
+        if self.temporal:
+            values = self._stabilizer.smooth(values, image, stamp)
+        noise, share = float(values[-2]), float(values[-1])
+        grid = values[:-2].reshape(grid.shape).copy()
+        grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
+        clock.stop("stabilize")
+        enhanced = curves.apply(frame, grid, self.denoise * share * noise, self._pool, self.threads)
+        clock.stop("apply")
+        return enhanced
+
+    def _enhance_by_image(self, frame: np.ndarray, share: float, clock: Stopwatch) -> tuple[np.ndarray, np.ndarray]:
+        made = self._runtime.infer(as_planes(frame))
+        check_finite(made)
+        clock.stop("network")
+        enhanced = np.clip(made[::-1].transpose(1, 2, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
+        image = cv2.addWeighted(enhanced, share, frame, 1 - share, 0)
+        attention = attention_u8(frame)
+        clock.stop("apply")
+        return image, attention
+
+    def _report(self, clock: Stopwatch, bypassed: str | None, luma_in: float, luma_out: float) -> Report:
+        return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out)
+
+    def _warm_up(self) -> None:
+        """Run every path once on a dark picture: kernels get compiled and a broken model is found out now."""
+        ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
+        noisy = np.ascontiguousarray(ramp ^ (np.arange(64, dtype=np.uint8)[:, None, None] & 3))
+        for frame, denoise in ((noisy, self.denoise), (noisy, 0.0)):
+            wanted, self.denoise = self.denoise, denoise
+            try:
+                self.enhance(frame)
+            finally:
+                self.denoise = wanted
+        self.reset()
+
+
+class Stopwatch:
+    """Milliseconds of successive stages."""
+
+    def __init__(self) -> None:
+        self._begin = self._last = time.perf_counter()
+        self._stages: dict[str, float] = {}
+
+    def stop(self, stage: str) -> None:
+        """End a stage and begin the next one."""
+        now = time.perf_counter()
+        self._stages[stage] = (now - self._last) * 1e3
+        self._last = now
+
+    def finish(self) -> dict[str, float]:
+        """Return the milliseconds by stage, with their "total"."""
+        return {**self._stages, "total": (self._last - self._begin) * 1e3}
+
+
+def check_frame(bgr: np.ndarray) -> np.ndarray:
+    """Return the frame, contiguous.
+
+    Raises:
+        FrameError: it is not uint8 H x W x 3 with both sides at least 16.
+    """
+    if not isinstance(bgr, np.ndarray) or bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] != 3:
+        what = f"{bgr.dtype} {bgr.shape}" if isinstance(bgr, np.ndarray) else type(bgr).__name__
+        raise FrameError(f"a frame must be a uint8 array of height x width x 3 (BGR), this one is {what}")
+    if min(bgr.shape[:2]) < SMALLEST_SIDE:
+        raise FrameError(f"a frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}")
+    return np.ascontiguousarray(bgr)
+
+
+def check_finite(answer: np.ndarray) -> None:
+    """Raise ModelError if a network's answer holds something that is not a number."""
+    if not np.isfinite(answer).all():
+        raise ModelError("the network answered with something that is not a number; try another runtime")
+
+
+def shrink(frame: np.ndarray) -> np.ndarray:
+    """Return the 256 x 144 thumbnail (uint8 BGR) of a frame, by area averaging; a large frame in two faster steps."""
+    factor = min(frame.shape[1] // THUMBNAIL_WH[0], frame.shape[0] // THUMBNAIL_WH[1])
+    if factor >= 3:
+        frame = cv2.resize(frame, None, fx=1 / 2, fy=1 / 2, interpolation=cv2.INTER_AREA)
+    return cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
+
+
+def as_planes(bgr: np.ndarray) -> np.ndarray:
+    """Turn uint8 BGR H x W x 3 into float32 RGB 1 x 3 x H x W in [0, 1]."""
+    return np.ascontiguousarray(bgr[None, :, :, ::-1].transpose(0, 3, 1, 2), dtype=np.float32) * np.float32(1 / 255)
