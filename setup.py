@@ -30,7 +30,7 @@ setup(
         "numba>=0.56",
         "typer>=0.9",
         "rich>=12",
-        "rosbags>=0.10",
+        "rosbags>=0.10.11",
         "pyyaml>=5.4",
     ],
     extras_require={
@@ -55,7 +55,7 @@ setup(
             "ros-jazzy-ament-index-python",
         ],
         "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15"],
-        "video": ["av>=11"],
+        "video": ["av>=12"],
         "dev": [
             "pytest>=8",
             "ruff",
