@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 QUEUE_DEPTH = 5
 READ_AHEAD = 8
 CLOCK_PERIOD = 0.01
+OTHERS_SECONDS = 1.0
 
 
 def read_ahead(messages: Iterator[BagMessage]) -> Iterator[BagMessage]:
@@ -84,7 +85,12 @@ class Player:
                     f"Only {publisher.get_subscription_count()} of {wanted} subscribers came to {publisher.topic_name} "
                     f"within {timeout:g} s; start them, or check ROS_DOMAIN_ID and the topic's name."
                 )
-            time.sleep(0.02)
+            time.sleep(CLOCK_PERIOD)
+        # Who takes the images mostly takes camera_info as well; its subscription is found a moment later.
+        deadline = min(deadline, time.monotonic() + OTHERS_SECONDS)
+        others = [other for other in self._publishers.values() if other is not publisher]
+        while wanted and time.monotonic() < deadline and not all(other.get_subscription_count() for other in others):
+            time.sleep(CLOCK_PERIOD)
 
     def play(self, messages: Iterator[BagMessage], rate: float) -> None:
         """Publish the messages when they are due."""
