@@ -12,6 +12,7 @@ of `night.py` turns into a frame.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -38,7 +39,19 @@ from illumigan_training.night import Camera, expose
 
 GLOSS = 1.0  # strength of reflections on the road
 SHUTTER = 1 / 60  # seconds of motion blur on the road
-CAMERA = Camera(exposure=1.0, shot=0.0004, read=0.0006, balance=(1.04, 1.0, 0.98), glare=0.1, grain=0.6, jpeg=93)
+CAMERA = Camera(exposure=0.6, shot=0.0004, read=0.0006, balance=(1.04, 1.0, 0.98), glare=0.1, grain=0.6, jpeg=93)
+
+
+@dataclass(frozen=True)
+class Front:
+    """The part of a house front that is in view."""
+
+    house: surfaces.House
+    seen: float  # share of its width that is ahead of the camera
+    far: float  # metres ahead where it ends
+    window: tuple[slice, slice]  # the part of the picture it may cover
+    target: np.ndarray  # 4 x 2, its corners in that window: eaves near and far, foot far and near
+    points: np.ndarray  # 30 x 3, places on it in camera space, 5 rows of 6
 
 
 class Stage:
@@ -53,7 +66,7 @@ class Stage:
         self._dither = np.random.default_rng(1).uniform(-0.5, 0.5, (height, width, 3)).astype(np.float32)
         self._albedo = np.empty((height, width, 3), np.uint8)
         self._light = [np.empty((height, width, 3), np.uint8) for _ in lightings]
-        self._haze = [surfaces.pack_light(scene.rgb(lit.horizon) / 0.25 * 0.7) for lit in lightings]
+        self._haze = [surfaces.pack_light(surfaces.rgb(lit.horizon) / 0.25 * 0.7) for lit in lightings]
 
     def render(self, time: float) -> list[np.ndarray]:
         """Return the radiance (float32 H x W x 3 RGB) at a time in seconds, once per lighting."""
@@ -65,11 +78,13 @@ class Stage:
         faces = Faces.collect(view, things + [surfaces.shell(h) for h in houses])
         shades = [shade(faces, lit, lights, haze) for lit, haze in zip(self._lightings, self._haze, strict=True)]
         albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
-        order = sorted([(h.end - view.s, 0, i) for i, h in enumerate(houses)]
+        fronts = [front for front in (self._front(view, h) for h in houses) if front]
+        grids = self._light_fronts(fronts, lights)
+        order = sorted([(front.far, 0, i) for i, front in enumerate(fronts)]
                        + [(z, 1, i) for i, z in enumerate(faces.distances)], reverse=True)
         for _, kind, i in order:
             if kind == 0:
-                self._paint_house(view, houses[i], lights)
+                self._paint_front(fronts[i], grids[i])
             else:
                 self._paint_thing(faces, i, albedo, colours)
         reflectance = cv2.LUT(self._albedo, surfaces.ALBEDO_TABLE)
@@ -98,7 +113,7 @@ class Stage:
         places = np.stack([across, view.centre[1] - windows[:, 1] * view.focal], 1)
         for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
             share = np.exp(-up / 0.16)
-            glow = scene.rgb(lit.zenith) * (1 - share) + scene.rgb(lit.horizon) * share
+            glow = surfaces.rgb(lit.zenith) * (1 - share) + surfaces.rgb(lit.horizon) * share
             cv2.resize(surfaces.pack_light(glow)[:, None], (self._width, self._height), dst=canvas)
             colour = surfaces.pack_light(surfaces.LIGHT_TABLE[haze] * 0.25)
             cv2.fillPoly(canvas, [fixed(outline)], colour.tolist(), cv2.LINE_AA, 4)
@@ -113,9 +128,9 @@ class Stage:
         rows = np.arange(first, self._height, dtype=np.float64)
         ahead = view.focal * EYE_HEIGHT / (rows - view.centre[1])
         texels = self._ground_rows(view, ahead)
-        per_pixel = (ahead / view.focal)[:, None] * scene.GROUND_TEXELS_D
-        d = scene.LANE - view.bend(ahead) + scene.GROUND_HALF_WIDTH
-        map_x = (np.arange(self._width) - view.centre[0]) * per_pixel + d[:, None] * scene.GROUND_TEXELS_D - 0.5
+        per_pixel = (ahead / view.focal)[:, None] * surfaces.GROUND_TEXELS_D
+        d = scene.LANE - view.bend(ahead) + surfaces.GROUND_HALF_WIDTH
+        map_x = (np.arange(self._width) - view.centre[0]) * per_pixel + d[:, None] * surfaces.GROUND_TEXELS_D - 0.5
         map_y = np.broadcast_to(np.arange(len(rows), dtype=np.float32)[:, None], map_x.shape)
         cv2.remap(texels, map_x.astype(np.float32), np.ascontiguousarray(map_y), cv2.INTER_LINEAR,
                   dst=self._albedo[first:], borderMode=cv2.BORDER_REPLICATE)
@@ -124,7 +139,7 @@ class Stage:
         u = (np.arange(size[0]) + 0.5) * self._width / size[0] - 0.5
         z = np.broadcast_to((view.focal * EYE_HEIGHT / (v - view.centre[1]))[:, None], size[::-1])
         points = np.stack([(u - view.centre[0])[None] * z / view.focal, np.zeros_like(z), z], -1).reshape(-1, 3)
-        normals, fog = np.broadcast_to(scene.rgb([0, 1, 0]), points.shape), haze_share(z)[..., None]
+        normals, fog = np.broadcast_to(surfaces.rgb([0, 1, 0]), points.shape), haze_share(z)[..., None]
         for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
             stops = np.log2(illuminate(points, normals, lit, lights)).reshape(*size[::-1], 3)
             stops = (stops + fog * (np.log2(surfaces.LIGHT_TABLE[haze]) - stops)).astype(np.float32)
@@ -153,11 +168,11 @@ class Stage:
     def _ground_rows(self, view: View, ahead: np.ndarray) -> np.ndarray:
         """Return one packed texture row per picture row: the surface averaged along s over pixel and shutter time."""
         reach = ahead**2 / (view.focal * EYE_HEIGHT) + 10.5 * SHUTTER
-        low = (view.s + ahead - reach / 2) * scene.GROUND_TEXELS_S
+        low = (view.s + ahead - reach / 2) * surfaces.GROUND_TEXELS_S
         low -= np.floor(low.min() / self._period) * self._period
-        high = low + np.maximum(reach * scene.GROUND_TEXELS_S, 1.0)
+        high = low + np.maximum(reach * surfaces.GROUND_TEXELS_S, 1.0)
         mean = (self._ground_sum(high) - self._ground_sum(low)) / (high - low)[:, None, None].astype(np.float32)
-        texel = np.maximum(ahead * scene.GROUND_TEXELS_D / view.focal, 1.0)
+        texel = np.maximum(ahead * surfaces.GROUND_TEXELS_D / view.focal, 1.0)
         for width in (2, 4, 8, 16):
             part = (texel >= width * 0.75) & ((texel < width * 1.5) | (width == 16))
             if part.any():
@@ -175,48 +190,59 @@ class Stage:
         whole = turn.astype(np.float32)[:, None, None] * self._ground[-1]
         return self._ground[row] * (1 - part) + self._ground[row + 1] * part + whole
 
-    def _paint_house(self, view: View, house: surfaces.House, lights: Lights) -> None:
-        """Paint a house front: shrink its texture to about its size in the picture, light it, put it in perspective."""
+    def _front(self, view: View, house: surfaces.House) -> Front | None:
+        """Return the part of a house front that is ahead and in view."""
         d = house.side * house.distance
         start = max(house.start, view.s + 1.6 * view.focal * (house.distance - 2) / self._width)
         if house.end - start < 0.3:
-            return
+            return None
         ends = [(d, house.height, start), (d, house.height, house.end), (d, 0.0, house.end), (d, 0.0, start)]
-        corners = view.place(np.array(ends))
-        target = view.project(corners)
+        target = view.project(view.place(np.array(ends)))
         low = np.maximum(np.floor(target.min(0)).astype(int) - 1, 0)
         high = np.minimum(np.ceil(target.max(0)).astype(int) + 2, (self._width, self._height))
         if (high - low).min() < 2:
-            return
-        spread = 1.4 * float(np.ptp(target[:, 0])), float(np.ptp(target[:, 1]))
-        seen = (house.end - start) / (house.end - house.start)
-        level = house.at_size(spread[0] / seen, spread[1])
-        rows, columns = house.albedo[level].shape[:2]
-        skip = min(round((1 - seen) * columns), columns - 2)
-        size = int(np.clip(spread[0], 2, columns - skip)), int(np.clip(spread[1], 2, rows))
-        fog = haze_share(np.linspace(corners[0, 2], corners[1, 2], size[0]))
-        source = np.array([(-0.5, -0.5), (size[0] - 0.5, -0.5), (size[0] - 0.5, size[1] - 0.5), (-0.5, size[1] - 0.5)])
-        warp = cv2.getPerspectiveTransform(source.astype(np.float32), (target - low).astype(np.float32))
-        window = slice(low[1], high[1]), slice(low[0], high[0])
-
-        def put(picture: np.ndarray, canvas: np.ndarray) -> None:
-            part = canvas[window]
-            cv2.warpPerspective(picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR,
-                                borderMode=cv2.BORDER_TRANSPARENT)
-
-        albedo = cv2.resize(house.albedo[level][:, skip:], size, interpolation=cv2.INTER_AREA)
-        glow = cv2.resize(house.glow[level][:, skip:], size, interpolation=cv2.INTER_AREA)
-        put(surfaces.mix(albedo, surfaces.HAZE_ALBEDO[0], np.repeat(fog, 3).reshape(1, -1, 3)), self._albedo)
+            return None
         across, down = np.meshgrid((np.arange(6) + 0.5) / 6, (np.arange(5) + 0.5) / 5)
         points = np.stack([np.full(30, d), house.height * (1 - down.ravel()),
                            start + (house.end - start) * across.ravel()], 1)
-        placed = view.place(points)
-        normals = np.broadcast_to(scene.rgb([-house.side, 0, 0]), points.shape)
-        for canvas, lit, haze in zip(self._light, self._lightings, self._haze, strict=True):
-            stops = np.log2(illuminate(placed, normals, lit, lights))
-            stops += haze_share(placed[:, 2:]) * (np.log2(surfaces.LIGHT_TABLE[haze]) - stops)
-            grid = cv2.resize(stops.reshape(5, 6, 3).astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
-            light = surfaces.pack_stops(np.asarray(grid))
+        window = slice(low[1], high[1]), slice(low[0], high[0])
+        return Front(house, (house.end - start) / (house.end - house.start), house.end - view.s, window, target - low,
+                     view.place(points))
+
+    def _light_fronts(self, fronts: list[Front], lights: Lights) -> list[list[np.ndarray]]:
+        """Return for every front the log2 of its light (5 x 6 x 3, from the eaves down), once per lighting."""
+        if not fronts:
+            return []
+        points = np.concatenate([front.points for front in fronts])
+        normals = np.repeat([(-front.house.side, 0.0, 0.0) for front in fronts], 30, axis=0)
+        fog, grids = haze_share(points[:, 2:]), []
+        for lit, haze in zip(self._lightings, self._haze, strict=True):
+            stops = np.log2(illuminate(points, normals, lit, lights))
+            stops += fog * (np.log2(surfaces.LIGHT_TABLE[haze]) - stops)
+            grids.append(stops.reshape(-1, 5, 6, 3).astype(np.float32))
+        return [list(grid) for grid in zip(*grids, strict=True)]
+
+    def _paint_front(self, front: Front, grids: list[np.ndarray]) -> None:
+        """Paint a house front: shrink its texture to about its size in the picture, light it, put it in perspective."""
+        house, spread = front.house, np.ptp(front.target, axis=0) * (1.4, 1.0)
+        level = house.at_size(spread[0] / front.seen, spread[1])
+        rows, columns = house.albedo[level].shape[:2]
+        skip = min(round((1 - front.seen) * columns), columns - 2)
+        size = int(np.clip(spread[0], 2, columns - skip)), int(np.clip(spread[1], 2, rows))
+        source = np.array([(-0.5, -0.5), (size[0] - 0.5, -0.5), (size[0] - 0.5, size[1] - 0.5), (-0.5, size[1] - 0.5)])
+        warp = cv2.getPerspectiveTransform(source.astype(np.float32), front.target.astype(np.float32))
+
+        def put(picture: np.ndarray, canvas: np.ndarray) -> None:
+            part = canvas[front.window]
+            cv2.warpPerspective(picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR,
+                                borderMode=cv2.BORDER_TRANSPARENT)
+
+        albedo = np.asarray(cv2.resize(house.albedo[level][:, skip:], size, interpolation=cv2.INTER_AREA))
+        glow = np.asarray(cv2.resize(house.glow[level][:, skip:], size, interpolation=cv2.INTER_AREA))
+        fog = haze_share(np.linspace(front.points[0, 2], front.points[5, 2], size[0]))
+        put(surfaces.mix(albedo, surfaces.HAZE_ALBEDO[0], np.repeat(fog, 3).reshape(1, -1, 3)), self._albedo)
+        for canvas, lit, grid in zip(self._light, self._lightings, grids, strict=True):
+            light = surfaces.pack_stops(np.asarray(cv2.resize(grid, size, interpolation=cv2.INTER_LINEAR)))
             put(np.maximum(light, glow) if lit.lamps else light, canvas)
 
     def _paint_thing(self, faces: Faces, index: int, albedo: list[list[int]], lights: list[list[list[int]]]) -> None:

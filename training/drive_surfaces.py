@@ -6,31 +6,28 @@ logarithm (`pack_light`), so that an 8-bit canvas holds everything from a black 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
 import numpy as np
 
-from illumigan_training.drive_scene import (
-    FACADE_TEXELS,
-    GROUND_HALF_WIDTH,
-    GROUND_PERIOD,
-    GROUND_TEXELS_D,
-    GROUND_TEXELS_S,
-    KERB,
-    WALLS,
-    Solid,
-    SolidBuilder,
-    Thing,
-    chances,
-    rgb,
-    slot_rng,
-    slots,
-    value_noise,
-)
+from illumigan_training.drive_random import chances, slot_rng, value_noise
+from illumigan_training.drive_scene import CROSSING, KERB, PERIOD, Thing, slots
+from illumigan_training.drive_solids import Solid, SolidBuilder
 
+GROUND_HALF_WIDTH = 12.0
+GROUND_TEXELS_S, GROUND_TEXELS_D = 16, 32  # texels per metre
+FACADE_TEXELS = 28
+WALLS = ((0.3, 0.15, 0.1), (0.5, 0.44, 0.34), (0.33, 0.33, 0.34), (0.42, 0.3, 0.17), (0.28, 0.34, 0.4),
+         (0.55, 0.53, 0.5), (0.36, 0.2, 0.16))
 LIGHT_FLOOR, LIGHT_STOPS = -13.0, 18.0  # log2 of the weakest light, and how many stops above it fit
+
+
+def rgb(values: Sequence[float] | Sequence[Sequence[float]] | np.ndarray) -> np.ndarray:
+    """Return colours as float32."""
+    return np.array(values, np.float32)
 
 
 def pack_albedo(albedo: np.ndarray) -> np.ndarray:
@@ -62,7 +59,7 @@ LIGHT_TABLE = (2 ** (np.arange(256) * LIGHT_STOPS / 255 + LIGHT_FLOOR)).astype(n
 def ground_albedo(seed: int) -> np.ndarray:
     """Return one period of the road surface: float32 RGB, rows along s, columns across d."""
     rng = slot_rng(seed, 10, 0)
-    rows, columns = int(GROUND_PERIOD * GROUND_TEXELS_S), int(2 * GROUND_HALF_WIDTH * GROUND_TEXELS_D)
+    rows, columns = int(PERIOD * GROUND_TEXELS_S), int(2 * GROUND_HALF_WIDTH * GROUND_TEXELS_D)
     d = (np.arange(columns, dtype=np.float32) + 0.5) / GROUND_TEXELS_D - GROUND_HALF_WIDTH
     s = (np.arange(rows, dtype=np.float32) + 0.5) / GROUND_TEXELS_S
     coarse, fine = value_noise(rows, columns, (36, 12), rng), value_noise(rows, columns, (288, 128), rng)
@@ -112,7 +109,7 @@ def _paint_markings(picture: np.ndarray, d: np.ndarray, s: np.ndarray, wear: np.
     paint |= (np.abs(d) < 0.07)[None] & (s % 12 < 4)[:, None]
     paint |= (np.abs(np.abs(d) - 3.35) < 0.05)[None] & (s % 2 < 1.2)[:, None]
     paint |= ((np.abs(d) > 3.35) & (np.abs(d) < 5.3))[None] & (s % 7.2 < 0.1)[:, None]
-    crossing = (s > 40) & (s < 43.5)
+    crossing = (s > CROSSING[0]) & (s < CROSSING[1])
     paint[crossing] = ((np.abs(d) < 5.2) & ((d + 0.25) % 1.0 < 0.5))[None]
     white = np.clip(0.52 * wear, 0.2, 0.7)[:, :, None] * rgb([1, 0.98, 0.92])
     picture[paint] = white[paint]

@@ -63,7 +63,7 @@ class Lights:
     def on(self, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
         """Return the light (P x 3) that reaches points (P x 3) with the given normals (P x 3)."""
         apart = self.position[None] - points[:, None]
-        square = np.einsum("pnc,pnc->pn", apart, apart) + 0.25
+        square = np.einsum("pnc,pnc->pn", apart, apart) + 2.0  # no lamp is a point
         toward = apart / np.sqrt(square)[..., None]
         facing = np.clip(0.25 + 0.75 * np.einsum("pnc,pc->pn", toward, normals), 0, 1)
         rise, aside, along = -toward[..., 1], -toward[..., 0], -toward[..., 2] * self.beam
@@ -103,7 +103,7 @@ DAY = Lighting(
 def illuminate(points: np.ndarray, normals: np.ndarray, lighting: Lighting, lights: Lights) -> np.ndarray:
     """Return the light (P x 3) on points with normals (both P x 3, camera space)."""
     upward = np.clip(0.5 + 0.5 * normals[:, 1:2], 0, 1)
-    light = scene.rgb(lighting.side_light) * (1 - upward) + scene.rgb(lighting.sky_light) * upward
+    light = surfaces.rgb(lighting.side_light) * (1 - upward) + surfaces.rgb(lighting.sky_light) * upward
     light = light * (1 + 0.2 * normals[:, 0:1] - 0.1 * normals[:, 2:3])
     return light + lights.on(points, normals) if lighting.lamps else light
 
@@ -115,8 +115,8 @@ def haze_share(ahead: np.ndarray) -> np.ndarray:
 
 def own_lights() -> Lights:
     """Return the own car's headlamps."""
-    power = scene.rgb([(55.0, 52.0, 45.0)] * 2)
-    return Lights(scene.rgb([(-0.6, 0.65, 1.2), (0.6, 0.65, 1.2)]), power, np.ones(2, np.float32))
+    power = surfaces.rgb([(100.0, 95.0, 84.0)] * 2)
+    return Lights(surfaces.rgb([(-0.6, 0.65, 1.2), (0.6, 0.65, 1.2)]), power, np.ones(2, np.float32))
 
 
 def cast(seed: int, view: View) -> tuple[list[scene.Thing], Lights]:
