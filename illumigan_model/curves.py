@@ -127,9 +127,9 @@ def estimate_noise(frame: np.ndarray) -> float:
     return float(max(level - 0.5 + inside, 0) / (0.6745 * np.sqrt(6)))
 
 
-def apply(frame: np.ndarray, curves: np.ndarray, noise: float, pool: ThreadPoolExecutor, threads: int) -> tuple[
-    np.ndarray, np.ndarray
-]:
+def apply(
+    frame: np.ndarray, curves: np.ndarray, noise: float, pool: ThreadPoolExecutor, threads: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Apply a grid of curves to a frame.
 
     Args:

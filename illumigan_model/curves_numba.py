@@ -1,7 +1,8 @@
 """The fused pass of `curves`, compiled by numba; short loops over contiguous rows, so that each becomes SIMD code.
 
 All arrays are as `curves` lays them out: `frame` and `out` uint8 H x 3W (B, G, R interleaved), `attention` uint8
-H x W, `mean` uint8 (H // 4) x 3 (W // 4), `table` uint32 9 x (17 * 3 * steps), `unisons` float32 9 x W. Kernels release the GIL.
+H x W, `mean` uint8 (H // 4) x 3 (W // 4), `table` uint32 9 x (17 * 3 * steps), `unisons` float32 9 x W.
+Kernels release the GIL.
 """
 
 from __future__ import annotations

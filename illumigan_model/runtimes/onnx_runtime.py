@@ -54,4 +54,6 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=present)
     except Exception as error:  # onnxruntime's exceptions share no public base class
-        raise ModelError(f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again") from error
+        raise ModelError(
+            f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again"
+        ) from error

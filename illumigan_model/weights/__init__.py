@@ -1,4 +1,4 @@
-"""Shipped weights: for each model NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (card)."""
+"""Shipped weights: NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (the model card)."""
 
 from __future__ import annotations
 

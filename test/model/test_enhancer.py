@@ -1,0 +1,121 @@
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from illumigan_model.attention import attention_u8
+from illumigan_model.checkpoint import save_checkpoint
+from illumigan_model.enhancer import Enhancer
+from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
+from illumigan_model.generators.curve_grid import CurveGrid
+
+
+@pytest.fixture
+def enhancer():
+    enhancer = Enhancer()
+    yield enhancer
+    enhancer.close()
+
+
+def test_a_dark_photo_becomes_visible(enhancer, night, day):
+    before = night.copy()
+    made = enhancer.enhance(night)
+    assert (night == before).all()
+    assert made.report.bypassed is None
+    assert made.report.luma_in < 0.2
+    assert made.report.luma_out > 1.4 * made.report.luma_in
+    assert made.image.std() > 1.3 * night.std()
+    assert cv2.PSNR(made.image, day) > cv2.PSNR(night, day) + 1
+    assert (made.attention == attention_u8(night)).mean() > 0.9
+
+
+@pytest.mark.parametrize("width,height", [(16, 16), (17, 31), (131, 77), (1920, 1080), (3840, 2160)])
+def test_every_size_comes_out_as_it_went_in(enhancer, night, width, height):
+    frame = cv2.resize(night, (width, height))
+    made = enhancer.enhance(frame)
+    assert made.image.shape == frame.shape
+    assert made.image.dtype == made.attention.dtype == np.uint8
+    assert made.attention.shape == (height, width)
+
+
+def test_views_are_taken_like_copies(night):
+    still = Enhancer(temporal=False)
+    wide = np.zeros((300, 400, 4), np.uint8)
+    wide[:, :, :3] = cv2.resize(night, (400, 300))
+    for view in (wide[::2, ::2, :3], wide[::-1, :, 2::-1]):
+        assert (still.enhance(view).image == still.enhance(view.copy()).image).all()
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        np.zeros((64, 64), np.uint8),
+        np.zeros((64, 64, 4), np.uint8),
+        np.zeros((64, 64, 3), np.float32),
+        np.zeros((0, 64, 3), np.uint8),
+        np.zeros((64, 15, 3), np.uint8),
+        "frame.png",
+    ],
+)
+def test_what_is_no_frame_is_refused_and_the_next_frame_is_served(enhancer, night, frame):
+    with pytest.raises(FrameError, match="a frame must be"):
+        enhancer.enhance(frame)
+    assert enhancer.enhance(night).report.bypassed is None
+
+
+def test_day_passes_the_gate_untouched(enhancer, day):
+    made = enhancer.enhance(day)
+    assert made.report.bypassed == "daylight"
+    assert made.image is day
+    enhancer.daylight_gate = False
+    assert enhancer.enhance(day).report.bypassed is None
+
+
+def test_strength_scales_the_effect(night):
+    lumas = [Enhancer(strength=strength).enhance(night).report.luma_out for strength in (0.0, 0.5, 1.0)]
+    assert lumas[0] < lumas[1] < lumas[2]
+    assert (Enhancer(strength=0.0).enhance(night).image == night).all()
+
+
+def test_a_black_frame_stays_black(enhancer):
+    assert enhancer.enhance(np.zeros((120, 160, 3), np.uint8)).image.max() <= 2
+
+
+def test_a_lamp_does_not_bloom(enhancer):
+    frame = np.full((360, 640, 3), 4, np.uint8)
+    cv2.circle(frame, (320, 180), 12, (255, 255, 255), -1)
+    image = enhancer.enhance(frame).image
+    assert image[180, 320].min() >= 250
+    assert int(image[180 - 20, 320].max()) < 60
+
+
+def test_video_is_calmer_with_memory(night):
+    rng = np.random.default_rng(0)
+    frames = [np.clip(night * rng.uniform(0.8, 1.2), 0, 255).astype(np.uint8) for _ in range(20)]
+
+    def flicker(temporal):
+        enhancer = Enhancer(temporal=temporal)
+        gains = [
+            np.mean(enhancer.enhance(frame, stamp=i / 30).image) / frame.mean() for i, frame in enumerate(frames)
+        ]
+        return np.abs(np.diff(gains)).mean()
+
+    assert flicker(True) < 0.7 * flicker(False)
+
+
+def test_a_network_that_answers_nonsense_is_found_out_when_it_is_loaded(tmp_path):
+    broken = CurveGrid()
+    torch.nn.init.constant_(broken.head.bias, float("nan"))
+    save_checkpoint(broken, tmp_path / "broken.safetensors")
+    with pytest.raises(ModelError, match="not a number"):
+        Enhancer(str(tmp_path / "broken.safetensors"))
+
+
+def test_the_published_generator_runs_too(tmp_path, night):
+    torch.manual_seed(0)
+    save_checkpoint(AttentionUNet(AttentionUNetConfig(width=4)), tmp_path / "unet.safetensors")
+    frame = cv2.resize(night, (101, 75))
+    made = Enhancer(str(tmp_path / "unet.safetensors")).enhance(frame)
+    assert made.image.shape == frame.shape
+    assert (made.attention == attention_u8(frame)).all()
