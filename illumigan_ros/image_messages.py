@@ -123,7 +123,7 @@ def from_mono(image: np.ndarray, header: Header) -> Image:
 
 def compressed_from_bgr(image: np.ndarray, header: Header, quality: int = 90) -> CompressedImage:
     """Return a JPEG CompressedImage of these pixels (uint8 HxWx3, BGR) with exactly this header; quality 1 to 100."""
-    from sensor_msgs.msg import CompressedImage  # noqa: PLC0415  (reading must work without ROS)
+    from sensor_msgs.msg import CompressedImage  # here, as reading must work without ROS
 
     encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     message = CompressedImage()
@@ -134,7 +134,7 @@ def compressed_from_bgr(image: np.ndarray, header: Header, quality: int = 90) ->
 
 
 def _image_message(image: np.ndarray, header: Header, encoding: str) -> Image:
-    from sensor_msgs.msg import Image  # noqa: PLC0415  (reading must work without ROS)
+    from sensor_msgs.msg import Image  # here, as reading must work without ROS
 
     pixels = np.ascontiguousarray(image)
     message = Image()
@@ -199,6 +199,6 @@ def _through_cv_bridge(message: Any) -> np.ndarray:
 
 
 def _cv_bridge() -> Callable[[Any, str], Any]:
-    from cv_bridge import CvBridge  # noqa: PLC0415  (optional, and loads slowly)
+    from cv_bridge import CvBridge  # here, as it is optional
 
     return CvBridge().imgmsg_to_cv2

@@ -44,7 +44,7 @@ class Setting:
             return " | ".join(self.choices)
         if self.low is not None:
             return f"{self.low:g} .. {self.high:g}"
-        return "true | false" if isinstance(self.default, bool) else "any"
+        return "true | false" if isinstance(self.default, bool) else "text"
 
     def complaint(self, value: object) -> str | None:
         """Return why `value` is not allowed, or None when it is; a whole number will do for a float."""

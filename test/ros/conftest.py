@@ -1,0 +1,144 @@
+"""A bench for the live node: the node and a camera in two contexts, joined by real DDS."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+# An own domain for each session, below those whose ports Linux hands out to others; nothing leaves this machine.
+os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+os.environ["ROS_LOCALHOST_ONLY"] = os.environ.get("ROS_LOCALHOST_ONLY", "0")
+
+PATIENCE = 30.0  # seconds that a test waits for what must come
+
+
+class Bench:
+    """
+    The node under test, a camera and somebody who listens to everything.
+
+    `received` maps a topic to the messages that came; `wait` polls until a condition holds.
+    """
+
+    def __init__(self, parameters: dict[str, Any] | None = None, *, topics: tuple[str, ...] | None = None) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+        from rclpy.parameter import Parameter
+
+        from illumigan_ros.enhance_node import EnhanceNode
+
+        self._contexts = [rclpy.Context(), rclpy.Context()]
+        for context in self._contexts:
+            rclpy.init(context=context)
+        overrides = {"diagnostics_period": 0.1, **(parameters or {})}
+        self.node = EnhanceNode(
+            context=self._contexts[0],
+            parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
+        )
+        self.client = rclpy.create_node("bench", context=self._contexts[1])
+        self.received: dict[str, list[Any]] = defaultdict(list)
+        self._clients: dict[str, Any] = {}
+        self._listen(topics)
+        self._executors = []
+        self._threads = []
+        self.node.autostart()
+        for context, node in zip(self._contexts, (self.node, self.client), strict=True):
+            executor = SingleThreadedExecutor(context=context)
+            executor.add_node(node)
+            self._executors.append(executor)
+            self._threads.append(threading.Thread(target=executor.spin, daemon=True))
+            self._threads[-1].start()
+
+    def _listen(self, topics: tuple[str, ...] | None) -> None:
+        from diagnostic_msgs.msg import DiagnosticArray
+        from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+        kinds = {
+            "/enhanced/image": Image,
+            "/attention/image": Image,
+            "/enhanced/camera_info": CameraInfo,
+            "/enhanced/image/compressed": CompressedImage,
+            "/debug/side_by_side": Image,
+        }
+        for topic, kind in kinds.items():
+            if topics is None or topic in topics:
+                self.client.create_subscription(kind, topic, self.received[topic].append, 50)
+        self.client.create_subscription(DiagnosticArray, "/diagnostics", self.received["/diagnostics"].append, 50)
+
+    def camera(self, kind: type, topic: str = "/image", qos: Any = 50) -> Any:
+        """Make a publisher and wait until the node listens to it."""
+        publisher = self.client.create_publisher(kind, topic, qos)
+        self.wait(lambda: publisher.get_subscription_count() > 0)
+        return publisher
+
+    def wait(self, condition: Callable[[], Any]) -> Any:
+        """Return the first true answer; fail when none comes for very long."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            answer = condition()
+            if answer:
+                return answer
+            time.sleep(0.01)
+        pytest.fail(f"Waited {PATIENCE} s in vain; the last diagnostics were {self.diagnostics()}.")
+
+    def output(self, stamp: int, topic: str = "/enhanced/image") -> Any:
+        """Wait for the message with this stamp (whole seconds) on a topic."""
+        return self.wait(lambda: next((m for m in self.received[topic] if m.header.stamp.sec == stamp), None))
+
+    def diagnostics(self) -> dict[str, str]:
+        """Return the values of the latest /diagnostics, with its message and level among them."""
+        if not self.received["/diagnostics"]:
+            return {}
+        status = self.received["/diagnostics"][-1].status[0]
+        return {"level": status.level, "message": status.message, **{pair.key: pair.value for pair in status.values}}
+
+    def call(self, kind: type, name: str, request: Any) -> Any:
+        """Call a service and return its response."""
+        if name not in self._clients:
+            self._clients[name] = self.client.create_client(kind, name)
+        client = self._clients[name]
+        self.wait(client.service_is_ready)
+        self.wait(lambda: self._is_known_to_server(name))  # before that, DDS may drop the request
+        future = client.call_async(request)
+        self.wait(future.done)
+        return future.result()
+
+    def _is_known_to_server(self, service: str) -> bool:
+        try:
+            known = self.node.get_client_names_and_types_by_node("bench", "/")
+        except Exception:  # the node has not discovered us at all yet
+            return False
+        return service in dict(known)
+
+    def close(self) -> None:
+        """Stop everything."""
+        for executor in self._executors:
+            executor.shutdown()
+        for thread in self._threads:
+            thread.join(timeout=10)
+        self.node.release()
+        self.node.destroy_node()
+        self.client.destroy_node()
+        for context in self._contexts:
+            context.try_shutdown()
+
+
+@pytest.fixture
+def bench() -> Iterator[Callable[..., Bench]]:
+    """Make benches that are closed after the test."""
+    pytest.importorskip("rclpy", reason="rclpy is not installed")
+    benches: list[Bench] = []
+
+    def make(parameters: dict[str, Any] | None = None, **options: Any) -> Bench:
+        benches.append(Bench(parameters, **options))
+        return benches[-1]
+
+    yield make
+    for made in benches:
+        made.close()
