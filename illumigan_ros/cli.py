@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from illumigan_model.errors import FrameError
-from illumigan_ros import play_bag
+from illumigan_ros import demo, play_bag
 from illumigan_ros.command_line import progress_bar, run
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ def enhance_bag(
     _conclude(outcome, "images", out)
 
 
+app.command("demo")(demo.command)
 app.command("play-bag")(play_bag.command)
 
 

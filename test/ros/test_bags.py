@@ -117,7 +117,7 @@ def test_compressed_images_are_footage_too(tmp_path):
 def test_several_image_topics_ask_for_a_choice(tmp_path):
     bag = write_bag(tmp_path / "two", topics=("/left/image", "/right/image"))
     with BagReader(bag) as reader:
-        with pytest.raises(FrameError, match="several image topics.*--topic: /left/image, /right/image"):
+        with pytest.raises(FrameError, match=r"several image topics.*--topic: /left/image, /right/image"):
             reader.pick_image_topic()
         assert reader.pick_image_topic("right/image") == "/right/image"
         with pytest.raises(FrameError, match="no image topic /up; choose"):
@@ -126,9 +126,7 @@ def test_several_image_topics_ask_for_a_choice(tmp_path):
 
 def test_a_bag_without_images_lists_what_it_has(tmp_path):
     bag = write_bag(tmp_path / "info", topics=())
-    with pytest.raises(
-        FrameError, match=r"no image topic; it holds /camera/camera_info \(sensor_msgs/msg/CameraInfo\)"
-    ):
+    with pytest.raises(FrameError, match=r"no image topic; it holds /camera/camera_info \(.*/CameraInfo\)"):
         Footage(bag)
 
 
@@ -144,9 +142,11 @@ def test_a_truncated_bag_is_refused_in_one_sentence(bag, kept):
     file = storage_file(bag)
     content = file.read_bytes()
     file.write_bytes(content[: int(len(content) * kept)])
-    with pytest.raises(FrameError, match=r"^The bag .* cannot be read; it is damaged, truncated or no rosbag2"):
-        with Footage(bag) as footage:
-            list(footage.messages())
+    with (
+        pytest.raises(FrameError, match=r"^The bag .* cannot be read; it is damaged, truncated or no rosbag2"),
+        Footage(bag) as footage,
+    ):
+        list(footage.messages())
 
 
 def test_what_is_no_bag_is_refused(tmp_path):
