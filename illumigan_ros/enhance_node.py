@@ -14,12 +14,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
@@ -151,9 +151,6 @@ class EnhanceNode(LifecycleNode):
 
     def _load(self) -> Enhancer:
         enhancer = Enhancer(model=self._settings["model"], runtime=self._settings["runtime"])
-        # The first frame compiles and allocates; do that now, and learn now whether the runtime works at all.
-        enhancer.enhance(np.zeros((64, 64, 3), np.uint8))
-        enhancer.reset()
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.runtime}.")
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
@@ -251,7 +248,7 @@ def main(args: list[str] | None = None) -> int:
         executor.add_node(node)
         executor.spin()
     except IllumiganError as error:
-        rclpy.logging.get_logger("enhance").fatal(str(error))
+        get_logger("enhance").fatal(str(error))
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass

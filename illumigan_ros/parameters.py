@@ -93,7 +93,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("qos_depth", 5, "History depth of image topics; more only makes frames older.", _BEFORE, low=1, high=5),
     Setting("publish_attention", True, "Publish attention/image (mono8).", _BEFORE),
     Setting("publish_compressed", False, "Publish enhanced/image/compressed (JPEG).", _BEFORE),
-    Setting("publish_side_by_side", False, "Publish debug/side_by_side (input | attention | enhanced).", _BEFORE),
+    Setting(
+        "publish_side_by_side",
+        False,
+        "Publish debug/side_by_side (input, attention, enhanced next to each other).",
+        _BEFORE,
+    ),
     Setting("jpeg_quality", 90, "Quality of enhanced/image/compressed.", low=1, high=100),
     Setting(
         "white_16bit",

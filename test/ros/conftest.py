@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -14,7 +15,7 @@ import pytest
 # An own domain for each session, below those whose ports Linux hands out to others; nothing leaves this machine.
 os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
-os.environ["ROS_LOCALHOST_ONLY"] = os.environ.get("ROS_LOCALHOST_ONLY", "0")
+os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 
 PATIENCE = 30.0  # seconds that a test waits for what must come
 

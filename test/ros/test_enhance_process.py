@@ -1,0 +1,93 @@
+"""The node as a program: how it starts, and how it ends."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from sensor_msgs.msg import Image
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 60
+
+
+def start(*arguments: str) -> subprocess.Popen:
+    command = [sys.executable, str(ROOT / "illumigan_ros/executables/enhance_node"), "--ros-args", *arguments]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "RCUTILS_LOGGING_USE_STDOUT": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def wait_for_line(process: subprocess.Popen, text: str) -> str:
+    seen = []
+    for line in process.stdout:
+        seen.append(line)
+        if text in line:
+            return line
+    pytest.fail(f"The node ended without saying '{text}': {''.join(seen)}")
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
+    node = start("-p", "lazy:=false", "-p", "diagnostics_period:=0.1")
+    try:
+        wait_for_line(node, "Active")
+        message = Image(encoding="bgr8", height=480, width=640, step=1920)
+        message.data.frombytes(bytes(480 * 1920))
+        context = rclpy.Context()
+        rclpy.init(context=context)
+        client = rclpy.create_node("camera", context=context)
+        arrived = threading.Event()
+        client.create_subscription(Image, "enhanced/image", lambda _: arrived.set(), 5)
+        camera = client.create_publisher(Image, "image", 5)
+        client.create_timer(0.005, lambda: camera.publish(message))
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(client)
+        spinning = threading.Thread(target=executor.spin, daemon=True)
+        spinning.start()
+        assert arrived.wait(PATIENCE)
+        node.send_signal(end)
+        output, _ = node.communicate(timeout=PATIENCE)
+        executor.shutdown()
+        spinning.join(PATIENCE)
+        client.destroy_node()
+        context.try_shutdown()
+    finally:
+        node.kill()
+    assert node.returncode == 0, output
+    assert "Traceback" not in output
+    assert "ERROR" not in output
+
+
+@pytest.mark.parametrize(
+    ("assignment", "complaint"),
+    [
+        ("strength:=3.0", "strength must be in 0 .. 1"),
+        ("model:=5", "model must be text"),
+        ("input_transport:=telepathy", "raw | compressed"),
+    ],
+)
+def test_a_forbidden_start_value_is_one_sentence_and_exit_code_2(assignment, complaint):
+    node = start("-p", assignment)
+    output, _ = node.communicate(timeout=PATIENCE)
+    assert node.returncode == 2
+    assert complaint in output
+    assert "Traceback" not in output
+
+
+def test_the_shipped_parameter_file_starts_it_and_a_misspelt_name_is_noticed():
+    node = start("--params-file", str(ROOT / "config/enhance.yaml"), "-p", "strenght:=0.5", "-p", "use_sim_time:=true")
+    try:
+        assert "did you mean 'strength'" in wait_for_line(node, "strenght")
+        wait_for_line(node, "Active")
+    finally:
+        node.send_signal(signal.SIGINT)
+        node.communicate(timeout=PATIENCE)
+    assert node.returncode == 0
