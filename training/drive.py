@@ -58,6 +58,8 @@ class Stage:
     """Paints one drive: the street of a seed, seen at one picture size, under one or more lightings."""
 
     def __init__(self, width: int, height: int, seed: int, lightings: tuple[Lighting, ...]) -> None:
+        if min(width, height) < 16:
+            raise ValueError(f"A drive of {width}x{height} pixels is too small; ask for at least 16x16.")
         self._width, self._height, self._seed, self._lightings = width, height, seed, lightings
         ground = surfaces.ground_albedo(seed)
         self._period = len(ground)
@@ -269,6 +271,9 @@ def night_drive(
 
     Yields:
         uint8 BGR frames, height x width x 3.
+
+    Raises:
+        ValueError: the picture is smaller than 16x16.
     """
     rng = np.random.default_rng([seed & 0xFFFFFFFF, 99])
     stage = Stage(width, height, seed, (NIGHT,))

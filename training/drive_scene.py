@@ -19,6 +19,8 @@ PERIOD = 72.0  # metres after which the road surface repeats
 LANE = 1.65  # centre of the own lane; the oncoming one mirrors it
 KERB = 5.4
 HEADLAMP = (70.0, 67.0, 60.0)
+LAMP_SPACING = 23.0  # from a lamp to the next, on the other side
+LAMP_OFFSET = {-1: 5.0, 1: 5.0 + LAMP_SPACING}  # of the first lamp on the left and on the right
 LAMP_POWER = 48.0  # what a street lamp sends straight down
 SODIUM, LED = (1.0, 0.5, 0.16), (0.95, 0.9, 0.78)
 
@@ -81,8 +83,9 @@ def traffic(seed: int, time: float, reach: float) -> tuple[list[Thing], list[Lam
 def street_lamps(seed: int, low: float, high: float) -> tuple[list[Thing], list[Lamp]]:
     """Return the lamp posts of a stretch, alternating sides, a few of them dark, with the light they give."""
     things, lamps = [], []
-    for slot in slots(low, high, 23.0):
-        pick, side, s = chances(seed, 4, slot), 1 if slot % 2 else -1, 23.0 * slot + 5
+    for slot in slots(low, high, LAMP_SPACING):
+        pick, side = chances(seed, 4, slot), 1 if slot % 2 else -1
+        s = LAMP_SPACING * (slot - slot % 2) + LAMP_OFFSET[side]
         colour, on = LED if pick[0] < 0.25 else SODIUM, pick[1] < 0.8
         things.append(Thing(street_lamp(side, colour, on), side * 5.9, s))
         if on:
@@ -111,8 +114,10 @@ def _beside(seed: int, low: float, high: float) -> Iterator[Thing]:
     for slot in slots(low, high, 12.0):
         for side in (-1, 1):
             pick = chances(seed, 8 + side, slot)
-            if pick[0] < 0.4:
-                yield Thing(tree(seed, 2 * slot + side), side * 6.5, 12.0 * slot + 8 * pick[1])
+            s = 12.0 * slot + 8 * pick[1]
+            from_lamp = abs((s - LAMP_OFFSET[side] + LAMP_SPACING) % (2 * LAMP_SPACING) - LAMP_SPACING)
+            if pick[0] < 0.45 and from_lamp > 4.5:  # no leaves in a lamp
+                yield Thing(tree(seed, 2 * slot + side), side * 6.5, s)
     for slot in slots(low, high, 34.0):
         pick = chances(seed, 14, slot)
         yield Thing(road_sign(int(4 * pick[0])), 5.8, 34.0 * slot + 25 * pick[1])

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 
 import numpy as np
 
@@ -32,6 +31,7 @@ class Solid:
     centres: np.ndarray  # F x 3
     normals: np.ndarray  # F x 3, unit length
     albedo: np.ndarray  # F x 3
+    over: np.ndarray  # F x 3, what a small mark is painted on: into it the mark fades when it is a pixel or two large
     emission: np.ndarray  # F x 3, own radiance
     retro: np.ndarray  # F, how strongly the face sends light back to the lamp it came from
     closed: bool  # faces that look away from the camera can be left out
@@ -42,10 +42,10 @@ class SolidBuilder:
 
     def __init__(self, middle: Colour = (0.0, 0.0, 0.0), closed: bool = True) -> None:
         self._middle, self._closed = np.asarray(middle, np.float32), closed
-        self._faces: list[tuple[np.ndarray, np.ndarray, Colour, Colour, float]] = []
+        self._faces: list[tuple[np.ndarray, np.ndarray, Colour, Colour, Colour, float]] = []
 
     def face(self, points: Corners, albedo: Colour, emission: Colour = (0, 0, 0), retro: float = 0.0,
-             normal: Colour | None = None) -> np.ndarray:
+             normal: Colour | None = None, over: Colour | None = None) -> np.ndarray:
         """Add one face and return its corners (N x 3)."""
         corners = np.asarray(points, np.float32)
         if normal is None:
@@ -54,7 +54,7 @@ class SolidBuilder:
         else:
             outward = np.asarray(normal, np.float32)
         outward = outward / max(float(np.linalg.norm(outward)), 1e-9)
-        self._faces.append((corners, outward.astype(np.float32), albedo, emission, retro))
+        self._faces.append((corners, outward.astype(np.float32), albedo, over or albedo, emission, retro))
         return corners
 
     def strips(self, quad: Corners, count: int, albedo: Colour) -> np.ndarray:
@@ -81,11 +81,19 @@ class SolidBuilder:
 
     def build(self) -> Solid:
         """Return the finished solid."""
-        corners, normals, albedo, emission, retro = zip(*self._faces, strict=True)
+        corners, normals, albedo, over, emission, retro = zip(*self._faces, strict=True)
         starts = np.cumsum([0, *(len(c) for c in corners[:-1])])
-        return Solid(np.concatenate(corners), starts, np.stack([c.mean(0) for c in corners]), np.stack(normals),
-                     np.array(albedo, np.float32), np.array(emission, np.float32), np.array(retro, np.float32),
-                     self._closed)
+        return Solid(
+            points=np.concatenate(corners),
+            starts=starts,
+            centres=np.stack([c.mean(0) for c in corners]),
+            normals=np.stack(normals),
+            albedo=np.array(albedo, np.float32),
+            over=np.array(over, np.float32),
+            emission=np.array(emission, np.float32),
+            retro=np.array(retro, np.float32),
+            closed=self._closed,
+        )
 
 
 def _inset(quad: np.ndarray, left: float, right: float, low: float, high: float) -> np.ndarray:
@@ -113,11 +121,11 @@ def car(body: int, colour: int, lights: str, plate: int) -> Solid:
         b.upright((x, x + 0.2), (0.0, 0.35), length - 0.4, (0.012,) * 3)
     for side in (-w, w):
         roof_x, nose = np.sign(side) * top, belt - 0.16
-        for near, far in pairwise((0.1, 0.8, 1.6, 2.4, screen, length - 0.1)):  # in strips, as light falls off
-            far_top = belt if far <= screen else nose
-            b.face([(side, 0.24, near), (side, 0.24, far), (side, far_top, far), (side, belt, near)], paint)
-            b.face([(side, 0.24, near), (side, 0.24, far), (side, 0.34, far), (side, 0.34, near)], dark)
-            b.face([(side, 0.6, near), (side, 0.6, far), (side, 0.62, far), (side, 0.62, near)], shade)
+        tail_end, nose_end = (side, 0.24, 0.1), (side, 0.24, length - 0.1)
+        b.strips([tail_end, (side, 0.24, screen), (side, belt, screen), (side, belt, 0.1)], 9, paint)
+        b.strips([(side, 0.24, screen), nose_end, (side, nose, length - 0.1), (side, belt, screen)], 3, paint)
+        b.strips([tail_end, nose_end, (side, 0.34, length - 0.1), (side, 0.34, 0.1)], 3, dark)
+        b.strips([(side, 0.6, 0.1), (side, 0.6, length - 0.1), (side, 0.62, length - 0.1), (side, 0.62, 0.1)], 6, shade)
         cabin = b.strips([(side, belt, deck), (side, belt, screen), (roof_x, height, roof_front),
                           (roof_x, height, roof_back)], 3, paint)
         for left, right in ((0.1, 0.33), (0.36, 0.6), (0.63, 0.9)) if body < 2 else ((0.68, 0.92),):
@@ -173,7 +181,7 @@ def _digit(b: SolidBuilder, box: np.ndarray, digit: int) -> None:
                "f": (0.0, 0.26, 0.5, 1.0), "b": (0.74, 1.0, 0.5, 1.0), "e": (0.0, 0.26, 0.0, 0.5),
                "c": (0.74, 1.0, 0.0, 0.5)}
     for name in lit:
-        b.face(_inset(box, *strokes[name]), (0.02, 0.02, 0.025))
+        b.face(_inset(box, *strokes[name]), (0.02, 0.02, 0.025), over=(0.6, 0.6, 0.57))
 
 
 @lru_cache(maxsize=64)

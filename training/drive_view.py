@@ -181,7 +181,10 @@ class Faces:
         shown = ~(away & np.repeat([s.closed for s in solids], counts))
         shown &= np.maximum.reduceat(corners[:, 2], starts) > 0.5
         shown &= (high > 0).all(1) & (low < (view.width, view.height)).all(1)
-        shown &= ((high - low).max(1) > 1.2) | (emission.max(1) > 0)
+        size = (high - low).max(1)
+        over = np.concatenate([s.over for s in solids])
+        albedo = over + (np.concatenate([s.albedo for s in solids]) - over) * np.clip(size / 3 - 0.4, 0, 1)[:, None]
+        shown &= (size > 1.2) | (emission.max(1) > 0)
         kept = np.flatnonzero(shown)
         groups = np.searchsorted(kept, np.cumsum([0, *counts])).tolist()
         return Faces(
@@ -191,7 +194,7 @@ class Faces:
             distances=np.minimum.reduceat(corners[:, 2], first[:-1]).tolist(),
             centres=centres[kept],
             normals=normals[kept],
-            albedo=np.concatenate([s.albedo for s in solids])[kept],
+            albedo=albedo[kept],
             emission=emission[kept],
             retro=np.concatenate([s.retro for s in solids])[kept],
         )

@@ -78,3 +78,8 @@ def test_frames_can_be_tiny_and_tall():
 def test_a_drive_goes_on_for_an_hour():
     with_jump = drive_radiance(**SMALL, fps=1 / 1800, seconds=3600.0)
     assert [night.shape for night, _ in with_jump] == [(181, 321, 3)] * 2
+
+
+def test_a_picture_too_small_is_refused_clearly():
+    with pytest.raises(ValueError, match="at least 16x16"):
+        next(night_drive(width=0, height=720))
