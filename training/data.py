@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +29,33 @@ CROP_WH = (512, 288)
 class Sample:
     """One training pair: `dark` is what the camera delivers, `wanted` what the generator should make of it.
 
-    Both are float32 RGB in [0, 1], 3 x 288 x 512. `kind` says where the pair comes from: "relit" (a day photo under
+    `calm` is `dark` with most of its noise gone, as the denoising that precedes the curves leaves it. All three are
+    float32 RGB in [0, 1], 3 x 288 x 512. `kind` says where the pair comes from: "relit" (a day photo under
     night light), "day" (a bright photo that should stay as it is) or "dark" (a real dark photo after CLAHE).
     """
 
     dark: np.ndarray
+    calm: np.ndarray
     wanted: np.ndarray
     kind: str
 
 
-def list_images(source: dict[str, Any]) -> list[Path]:
-    """Return the image files of one source, sorted.
+NOISE_LEFT = 0.35  # share of the noise that denoising leaves
+
+
+def list_images(source: dict[str, Any], root: Path) -> list[Path]:
+    """Return the image files of one source, sorted; its folder and CSV lie in the root folder.
 
     Raises:
         IllumiganError: the folder is missing or nothing in it matches.
     """
-    folder = Path(source["folder"]).expanduser()
+    folder = root / source["folder"]
     if not folder.is_dir():
-        raise IllumiganError(f"{folder} is not a folder; name a folder of photos in the training config")
+        raise IllumiganError(f"{folder} is not a folder; set root, and the folders of the training config in it")
     chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     if "csv" in source:
         column, value = source["where"].split("=")
-        with Path(source["csv"]).expanduser().open(newline="") as table:
+        with (root / source["csv"]).open(newline="") as table:
             names = {row["image"] for row in csv.DictReader(table) if row[column] == value}
         chosen = [path for path in chosen if path.name in names]
     if not chosen:
@@ -58,7 +63,7 @@ def list_images(source: dict[str, Any]) -> list[Path]:
     return chosen
 
 
-def load_photos(sources: Iterable[dict[str, Any]]) -> list[np.ndarray]:
+def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarray]:
     """Load the photos of several sources as uint8 BGR, each at least as large as the crop and at most twice that.
 
     An unreadable or too dark/bright image (see `luma`) is left out; unreadable ones are named on standard output.
@@ -69,7 +74,7 @@ def load_photos(sources: Iterable[dict[str, Any]]) -> list[np.ndarray]:
     photos = []
     for source in sources:
         low, high = source.get("luma", (0.0, 1.0))
-        for path in track(list_images(source), description=f"reading {Path(source['folder']).name}", transient=True):
+        for path in track(list_images(source, root), description=f"reading {source['folder']}", transient=True):
             try:
                 photo = fit(read_photo(path))
             except FrameError as error:
@@ -143,13 +148,30 @@ def draw_samples(
         kind = str(rng.choice(kinds, p=weights))
         pool = dark if kind == "dark" else normal
         photo = random_crop(pool[int(rng.integers(len(pool)))], rng)
+        # Colours change places, so that no camera's cast and no single colour of lamp is learnt by heart.
+        if rng.random() < 0.5:
+            photo = np.ascontiguousarray(photo[:, :, rng.permutation(3)])
         if kind == "relit":
-            camera = Camera.sample(rng)
-            scene = relight(photo, camera, rng)
-            yield Sample(planes(expose(scene.radiance, camera, rng)), scene.wanted.transpose(2, 0, 1), kind)
+            yield relit_sample(photo, rng)
+        elif kind == "dark":
+            photo = cv2.convertScaleAbs(photo, alpha=float(rng.uniform(0.5, 1.0)))
+            yield Sample(planes(photo), planes(photo), planes(clahe(photo)), kind)
         else:
-            wanted = clahe(photo) if kind == "dark" else photo
-            yield Sample(planes(photo), planes(wanted), kind)
+            yield Sample(planes(photo), planes(photo), planes(photo), kind)
+
+
+def relit_sample(photo: np.ndarray, rng: np.random.Generator) -> Sample:
+    """Return the pair that the night camera model makes of a day photo."""
+    camera = Camera.sample(rng)
+    scene = relight(photo, camera, rng)
+    dark = planes(expose(scene.radiance, camera, rng))
+    still = planes(expose(scene.radiance, replace(camera, shot=0.0, read=0.0, jpeg=0), rng))
+    wanted = scene.wanted
+    if scene.lamps:  # at night, local contrast is worth more than true shades
+        levels = (255 * wanted[:, :, ::-1]).astype(np.uint8)
+        wanted = clahe(levels, clip=1.5)[:, :, ::-1].astype(np.float32) / 255
+    calm = NOISE_LEFT * dark + (1 - NOISE_LEFT) * still
+    return Sample(dark, calm, np.ascontiguousarray(wanted.transpose(2, 0, 1)), "relit")
 
 
 def planes(bgr: np.ndarray) -> np.ndarray:

@@ -135,7 +135,7 @@ class House:
         return fitting[-1] if fitting else 0
 
 
-@lru_cache(maxsize=96)
+@lru_cache(maxsize=64)
 def house(seed: int, side: int, slot: int, start: float, end: float) -> House:
     """Return the house of a slot, with its front painted."""
     rng = slot_rng(seed, 12 + side, slot)
@@ -240,7 +240,7 @@ def houses(seed: int, low: float, high: float) -> list[House]:
     return found
 
 
-@lru_cache(maxsize=96)
+@lru_cache(maxsize=64)
 def _shell(seed_side: int, start: float, end: float, distance: float, height: float, roof: float,
            wall: tuple[float, float, float]) -> Solid:
     """Return the roof and the near gable of a house, from its start."""

@@ -55,11 +55,13 @@ class Relit:
     """A day photo under night light: what reaches the lens, and the picture one would wish for.
 
     `radiance` is linear RGB, float32 H x W x 3, lamps above 1. `wanted` is RGB in [0, 1] after the tone curve: the
-    photo with its light evened out, but night where next to no light falls.
+    photo with its light evened out, but night where next to no light falls. `lamps` tells a night scene, with lamps
+    and pools of light, from an evenly underexposed one.
     """
 
     radiance: np.ndarray
     wanted: np.ndarray
+    lamps: bool
 
 
 def linearise(bgr: np.ndarray) -> np.ndarray:
@@ -125,28 +127,34 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
     """
     scene = linearise(day)
     height, width = scene.shape[:2]
-    if rng.random() < 0.45:
-        light, lamps = even_light(height, width, rng), np.zeros_like(scene)
-    else:
+    night = bool(rng.random() < 0.55)
+    if night:
         light, lamps = night_light(height, width, rng)
+    else:
+        light, lamps = even_light(height, width, rng), np.zeros_like(scene)
     radiance = scene * light
-    # Even the light out, so that its ratio of 1000 becomes one of about 4, keeping its colour half-way.
+    # Even the light out, so that its ratio of 1000 becomes one of about 8, keeping its colour half-way.
     level = light.mean(axis=2, keepdims=True)
     strongest = float(np.quantile(level, 0.95))
-    evened = np.clip(level / strongest, 1e-4, 1) ** 0.25 * np.sqrt(light / level)
+    evened = np.clip(level / strongest, 1e-4, 1) ** 0.3 * np.sqrt(light / level)
     wanted = scene * evened * np.asarray(camera.balance, np.float32)
-    wanted *= visible(radiance, camera)
     # A photo that is itself dim is brought to a middle grey; one that is bright is left alone.
     middle = float(display(wanted).mean())
-    wanted *= np.clip(0.42 / max(middle, 0.05), 0.8, 1.8) ** GAMMA
-    return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32))
+    wanted *= np.clip((0.36 if night else 0.42) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
+    wanted *= visible(radiance, camera)
+    return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32), night)
 
 
 def visible(radiance: np.ndarray, camera: Camera) -> np.ndarray:
-    """Return how far light stands out of the noise once averaged over a few pixels: float H x W x 1 in [0, 1]."""
-    signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 4)
-    noise = (camera.shot * signal + camera.read**2 + (0.5 / 255) ** 4.4) / 9
-    return (signal**2 / (signal**2 + 4 * noise))[:, :, None]
+    """Return how far light can be told from darkness: float H x W x 1 in [0, 1].
+
+    It has to stand out of the noise once averaged over a few pixels, and to reach the frame's first levels at all.
+    """
+    signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 3)
+    noise = (camera.shot * signal + camera.read**2) / 4
+    levels = 255 * display(signal)
+    reached = np.clip((levels - 1) / 7, 0, 1) ** 2
+    return (reached * signal**2 / (signal**2 + 4 * noise))[:, :, None]
 
 
 def even_light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:

@@ -27,6 +27,8 @@ from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, ap
 from illumigan_training import losses
 from illumigan_training.data import Sample, draw_samples, load_photos
 
+Batch = tuple[Tensor, Tensor, Tensor]
+
 
 def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
     """Return a training config with `key=value` overrides applied (`a.b=1` reaches into a section).
@@ -49,33 +51,35 @@ def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
     return config
 
 
-def batches(config: dict[str, Any], step: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (dark, wanted) batches for ever; the sequence depends on the seed and the step it starts from."""
-    normal = load_photos(config["normal"])
-    dark = load_photos(config["dark"]) if config["shares"].get("dark") else []
+def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
+    """Yield batches for ever; the sequence depends on the seed and the step it starts from."""
+    root = Path(config["root"]).expanduser()
+    normal = load_photos(config["normal"], root)
+    dark = load_photos(config["dark"], root) if config["shares"].get("dark") else []
     samples = draw_samples(normal, dark, config["shares"], config["seed"] + step)
     while True:
         yield stack(list(islice(samples, config["batch"])))
 
 
-def stack(samples: list[Sample]) -> tuple[Tensor, Tensor]:
-    """Return (dark, wanted) tensors N x 3 x 288 x 512 of some samples."""
-    dark = torch.from_numpy(np.stack([sample.dark for sample in samples]))
-    return dark, torch.from_numpy(np.stack([sample.wanted for sample in samples]))
+def stack(samples: list[Sample]) -> Batch:
+    """Return (dark, calm, wanted) tensors N x 3 x 288 x 512 of some samples."""
+    columns = zip(*((sample.dark, sample.calm, sample.wanted) for sample in samples), strict=True)
+    dark, calm, wanted = (torch.from_numpy(np.stack(column)) for column in columns)
+    return dark, calm, wanted
 
 
-def loss_terms(generator: CurveGrid, dark: Tensor, wanted: Tensor) -> tuple[dict[str, Tensor], Tensor]:
-    """Return the unweighted loss terms by name and the enhanced batch."""
+def loss_terms(generator: CurveGrid, batch: Batch) -> dict[str, Tensor]:
+    """Return the unweighted loss terms by name."""
+    dark, calm, wanted = batch
     curves = generator.predict(dark)
-    made, _ = apply_curves(dark, curves)
-    terms = {
+    made, _ = apply_curves(calm, curves)
+    return {
         "reconstruction": losses.reconstruction(made, wanted).mean(),
         "contrast": losses.contrast(made, wanted).mean(),
         "colour": losses.colour(made, wanted).mean(),
         "smoothness": losses.smoothness(curves).mean(),
         "tint": losses.tint(curves).mean(),
     }
-    return terms, made
 
 
 def train(config: dict[str, Any]) -> Path:
@@ -112,8 +116,7 @@ def train(config: dict[str, Any]) -> Path:
         task = progress.add_task("training", total=steps, completed=first)
         started = time.monotonic()
         for step in range(first, steps):
-            dark, wanted = next(source)
-            terms, _ = loss_terms(generator, dark, wanted)
+            terms = loss_terms(generator, next(source))
             loss = torch.stack([config["weights"][name] * term for name, term in terms.items()]).sum()
             if not torch.isfinite(loss):
                 raise IllumiganError(f"the loss is {loss.item()} at step {step}; {resume} holds the last good state")
@@ -133,13 +136,13 @@ def train(config: dict[str, Any]) -> Path:
     return run
 
 
-def stack_fixed(run: Path) -> tuple[Tensor, Tensor]:
+def stack_fixed(run: Path) -> Batch:
     """Return the fixed samples that an earlier part of the run chose."""
-    dark, wanted = torch.load(run / "fixed.pt", weights_only=True)
-    return dark, wanted
+    dark, calm, wanted = torch.load(run / "fixed.pt", weights_only=True)
+    return dark, calm, wanted
 
 
-def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fixed: tuple[Tensor, Tensor]) -> None:
+def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fixed: Batch) -> None:
     """Write the averaged weights, the state to resume from and a picture of the fixed samples."""
     state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
     partial = run / "resume.tmp"
@@ -149,8 +152,8 @@ def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fi
     save_checkpoint(averaged, run / "curve_grid.safetensors", {"step": str(step), "name": Path(config["run"]).name})
     averaged.eval()
     with torch.no_grad():
-        made, _ = averaged(fixed[0])
-    rows = [torch.cat(list(row), dim=2) for row in zip(fixed[0], fixed[1], made, strict=True)]
+        made, _ = apply_curves(fixed[1], averaged.predict(fixed[0]))
+    rows = [torch.cat(list(row), dim=2) for row in zip(fixed[0], fixed[2], made, strict=True)]
     sheet = torch.cat(rows, dim=1).clamp(0, 1).mul(255).byte().permute(1, 2, 0).numpy()
     cv2.imwrite(str(run / f"samples_{step:06d}.jpg"), sheet[:, :, ::-1])
 
