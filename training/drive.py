@@ -82,8 +82,8 @@ class Stage:
         albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
         fronts = [front for front in (self._front(view, h) for h in houses) if front]
         grids = self._light_fronts(fronts, lights)
-        order = sorted([(front.far, 0, i) for i, front in enumerate(fronts)]
-                       + [(z, 1, i) for i, z in enumerate(faces.distances)], reverse=True)
+        order = sorted([(front.far + surfaces.HOUSE_BEHIND, 0, i) for i, front in enumerate(fronts)]
+                       + [(z, 1, i) for i, z in enumerate(faces.depths)], reverse=True)
         for _, kind, i in order:
             if kind == 0:
                 self._paint_front(fronts[i], grids[i])

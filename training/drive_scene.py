@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from illumigan_training.drive_random import chances
-from illumigan_training.drive_solids import CAR_COLOURS, Solid, car, pedestrian, road_sign, street_lamp, tree
+from illumigan_training.drive_solids import BODIES, CAR_COLOURS, Solid, car, pedestrian, road_sign, street_lamp, tree
 
 CROSSING = (40.0, 43.5)  # where the zebra crossing lies in each period of the surface
 PERIOD = 72.0  # metres after which the road surface repeats
@@ -27,12 +27,13 @@ SODIUM, LED = (1.0, 0.5, 0.16), (0.95, 0.9, 0.78)
 
 @dataclass(frozen=True)
 class Thing:
-    """A solid set down on the road; turn is 1 where it looks along s, -1 where it comes toward us."""
+    """A solid set down on the road."""
 
     solid: Solid
     d: float
     s: float
-    turn: int = 1
+    turn: int = 1  # -1 where it comes toward us
+    behind: float = 0.0  # metres by which it is painted as if further away
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def own_position(time: float) -> float:
 
 def _any_car(body: float, colour: float, plate: float, lights: str) -> Solid:
     """Return the car that three numbers in [0, 1) pick."""
-    return car(int(3 * body), int(len(CAR_COLOURS) * colour), lights, int(1000 * plate))
+    return car(int(len(BODIES) * body), int(len(CAR_COLOURS) * colour), lights, int(1000 * plate))
 
 
 def traffic(seed: int, time: float, reach: float) -> tuple[list[Thing], list[Lamp]]:

@@ -103,60 +103,41 @@ def _inset(quad: np.ndarray, left: float, right: float, low: float, high: float)
                      for u, v in ((left, low), (right, low), (right, high), (left, high))])
 
 
+@dataclass(frozen=True)
+class Body:
+    """The shape of a car in metres; z from the rear bumper, y from the road, x from the middle."""
+
+    length: float
+    height: float
+    deck: float  # z where the boot lid ends and the rear window starts
+    roof: tuple[float, float]  # z
+    screen: float  # z of the windscreen's foot
+    belt: float  # y of the windows' lower edge
+    top: float  # half the roof's width
+    windows: tuple[tuple[float, float], ...]  # shares of the cabin's side
+
+
+_THREE_WINDOWS = ((0.1, 0.33), (0.36, 0.6), (0.63, 0.9))
+BODIES = (
+    Body(4.0, 1.46, 0.06, (0.55, 2.35), 3.1, 0.95, 0.69, _THREE_WINDOWS),  # hatchback
+    Body(4.5, 1.42, 0.75, (1.35, 2.7), 3.5, 0.95, 0.69, _THREE_WINDOWS),  # saloon
+    Body(4.8, 1.95, 0.02, (0.14, 3.6), 4.3, 1.02, 0.78, ((0.68, 0.92),)),  # van
+)
+_HALF, _FLAT = 0.87, 0.74  # half a car's width, and up to where its ends are flat
+_RUBBER, _TRIM, _GLASS, _SHEEN = (0.012,) * 3, (0.025, 0.025, 0.028), (0.035, 0.04, 0.045), (0.065, 0.075, 0.085)
+
+
 @lru_cache(maxsize=128)
 def car(body: int, colour: int, lights: str, plate: int) -> Solid:
-    """Return a car, rear at z = 0; body 0 hatchback, 1 saloon, 2 van; lights "off", "on" or "brake"."""
-    length, height, deck, roof_back, roof_front, screen = (
-        (4.0, 1.46, 0.06, 0.55, 2.35, 3.1), (4.5, 1.42, 0.75, 1.35, 2.7, 3.5), (4.8, 1.95, 0.02, 0.14, 3.6, 4.3),
-    )[body]
-    paint, dark, glass, white = CAR_COLOURS[colour], (0.025, 0.025, 0.028), (0.035, 0.04, 0.045), (0.7, 0.7, 0.66)
-    shade, sheen = tuple(0.75 * c for c in paint), (0.065, 0.075, 0.085)
-    w, top, belt = 0.87, 0.69 if body < 2 else 0.78, 0.95 if body < 2 else 1.02
-    b = SolidBuilder((0, 0.7, length / 2))
-    for soft, albedo in ((0.22, 0.055), (0.08, 0.028)):
-        ring = [(-w - soft, 0.01, -soft), (w + soft, 0.01, -soft), (w + soft, 0.01, length), (-w - soft, 0.01, length)]
-        b.face(ring, (albedo,) * 3, normal=(0, 1, 0))
-    for x in (-w + 0.08, w - 0.28):
-        b.upright((x, x + 0.2), (0.0, 0.35), 0.4, (0.012,) * 3)
-        b.upright((x, x + 0.2), (0.0, 0.35), length - 0.4, (0.012,) * 3)
-    for side in (-w, w):
-        roof_x, nose = np.sign(side) * top, belt - 0.16
-        tail_end, nose_end = (side, 0.24, 0.1), (side, 0.24, length - 0.1)
-        b.strips([tail_end, (side, 0.24, screen), (side, belt, screen), (side, belt, 0.1)], 9, paint)
-        b.strips([(side, 0.24, screen), nose_end, (side, nose, length - 0.1), (side, belt, screen)], 3, paint)
-        b.strips([tail_end, nose_end, (side, 0.34, length - 0.1), (side, 0.34, 0.1)], 3, dark)
-        b.strips([(side, 0.6, 0.1), (side, 0.6, length - 0.1), (side, 0.62, length - 0.1), (side, 0.62, 0.1)], 6, shade)
-        cabin = b.strips([(side, belt, deck), (side, belt, screen), (roof_x, height, roof_front),
-                          (roof_x, height, roof_back)], 3, paint)
-        for left, right in ((0.1, 0.33), (0.36, 0.6), (0.63, 0.9)) if body < 2 else ((0.68, 0.92),):
-            b.face(_inset(cabin, left, right, 0.1, 0.86), glass)
-            b.face(_inset(cabin, left, right, 0.55, 0.86), sheen)
-        for z in (0.78, length - 0.82):
-            b.disc((side * 1.01, 0.32, z), 0.36, (0.012,) * 3, axis=0, sides=14)
-            b.disc((side * 1.015, 0.32, z), 0.19, (0.09,) * 3, axis=0, sides=10)
-    x = w - 0.13
-    for left, right in ((-x, -w), (x, w)):  # rounded corners
-        b.face([(left, 0.24, -0.04), (right, 0.24, 0.1), (right, belt, 0.14), (left, belt, 0.0)], paint)
-        b.face([(left, 0.24, length + 0.06), (right, 0.24, length - 0.1), (right, belt - 0.16, length - 0.1),
-                (left, belt - 0.16, length + 0.04)], paint)
-    rear = b.strips([(-x, 0.24, -0.04), (x, 0.24, -0.04), (x, belt, 0.0), (-x, belt, 0.0)], 4, paint)
-    front = b.strips([(x, 0.24, length + 0.06), (-x, 0.24, length + 0.06), (-x, belt - 0.16, length + 0.04),
-                      (x, belt - 0.16, length + 0.04)], 4, paint)
-    b.face([(-w, belt - 0.16, length), (w, belt - 0.16, length), (w, belt, screen), (-w, belt, screen)], shade)
-    b.face([(-w, belt, 0.0), (w, belt, 0.0), (w, belt, deck), (-w, belt, deck)], shade, normal=(0, 1, 0))
-    back = b.face([(-w, belt, deck), (w, belt, deck), (top, height, roof_back), (-top, height, roof_back)],
-                  paint)
-    wind = b.face([(-w, belt, screen), (w, belt, screen), (top, height, roof_front), (-top, height, roof_front)], paint)
-    b.face([(-top, height, roof_back), (top, height, roof_back), (top, height, roof_front), (-top, height, roof_front)],
-           paint)
-    b.face(_inset(back, 0.08, 0.92, 0.12, 0.84), glass)
-    b.face(_inset(back, 0.08, 0.92, 0.6, 0.84), sheen)
-    b.face(_inset(wind, 0.06, 0.94, 0.08, 0.9), glass)
-    b.face(_inset(rear, 0.0, 1.0, 0.0, 0.26), dark)
-    b.face(_inset(rear, 0.12, 0.88, 0.49, 0.505), shade)
-    b.face(_inset(rear, 0.47, 0.53, 0.76, 0.84), (0.4,) * 3)
-    b.face(_inset(front, 0.24, 0.76, 0.42, 0.78), dark)
-    b.face(_inset(front, 0.0, 1.0, 0.0, 0.22), dark)
+    """Return a car, rear at z = 0; body is an index into BODIES; lights "off", "on" or "brake"."""
+    shape, paint = BODIES[body], CAR_COLOURS[colour]
+    shade = tuple(0.75 * c for c in paint)
+    b = SolidBuilder((0, 0.7, shape.length / 2))
+    _shadow_and_tyres(b, shape.length)
+    for side in (-1, 1):
+        _car_side(b, shape, side, paint, shade)
+    rear, front = _car_ends(b, shape, paint, shade)
+    back = _car_top(b, shape, paint, shade)
     tail = {"off": (0, 0, 0), "on": (0.9, 0.035, 0.02), "brake": (4.5, 0.2, 0.1)}[lights]
     beam = (0, 0, 0) if lights == "off" else (26.0, 24.0, 20.0)
     for left, right in ((0.0, 0.17), (0.83, 1.0)):
@@ -168,10 +149,75 @@ def car(body: int, colour: int, lights: str, plate: int) -> Solid:
     lamp = (0, 0, 0) if lights == "off" else (0.018, 0.017, 0.014)
     digits = np.random.default_rng(plate).integers(10, size=7)
     for face in (rear, front):
-        b.face(_inset(face, 0.33, 0.67, 0.32, 0.48), white, lamp, retro=0.5)
+        b.face(_inset(face, 0.33, 0.67, 0.32, 0.48), (0.7, 0.7, 0.66), lamp, retro=0.5)
         for i, digit in enumerate(digits):
             _digit(b, _inset(face, 0.35 + 0.043 * i, 0.378 + 0.043 * i, 0.345, 0.455), int(digit))
     return b.build()
+
+
+def _shadow_and_tyres(b: SolidBuilder, length: float) -> None:
+    """Add what is under a car: darkened road and the tyres as seen from ahead and behind."""
+    for soft, albedo in ((0.22, 0.055), (0.08, 0.028)):
+        x = _HALF + soft
+        b.face([(-x, 0.01, -soft), (x, 0.01, -soft), (x, 0.01, length), (-x, 0.01, length)], (albedo,) * 3,
+               normal=(0, 1, 0))
+    for x in (-_HALF + 0.08, _HALF - 0.28):
+        for z in (0.4, length - 0.4):
+            b.upright((x, x + 0.2), (0.0, 0.35), z, _RUBBER)
+
+
+def _car_side(b: SolidBuilder, shape: Body, side: int, paint: Colour, shade: Colour) -> None:
+    """Add one side of a car: body in strips, cabin, windows and wheels."""
+    x, first, last = side * _HALF, 0.1, shape.length - 0.1
+    screen, belt, nose = shape.screen, shape.belt, shape.belt - 0.16
+    b.strips([(x, 0.24, first), (x, 0.24, screen), (x, belt, screen), (x, belt, first)], 9, paint)
+    b.strips([(x, 0.24, screen), (x, 0.24, last), (x, nose, last), (x, belt, screen)], 3, paint)
+    b.strips([(x, 0.24, first), (x, 0.24, last), (x, 0.34, last), (x, 0.34, first)], 3, _TRIM)
+    b.strips([(x, 0.6, first), (x, 0.6, last), (x, 0.62, last), (x, 0.62, first)], 6, shade)
+    roof = side * shape.top
+    cabin = b.strips([(x, belt, shape.deck), (x, belt, screen), (roof, shape.height, shape.roof[1]),
+                      (roof, shape.height, shape.roof[0])], 3, paint)
+    for left, right in shape.windows:
+        b.face(_inset(cabin, left, right, 0.1, 0.86), _GLASS)
+        b.face(_inset(cabin, left, right, 0.55, 0.86), _SHEEN)
+    for z in (0.78, shape.length - 0.82):
+        b.disc((x * 1.01, 0.32, z), 0.36, _RUBBER, axis=0, sides=14)
+        b.disc((x * 1.015, 0.32, z), 0.19, (0.09,) * 3, axis=0, sides=10)
+
+
+def _car_ends(b: SolidBuilder, shape: Body, paint: Colour, shade: Colour) -> tuple[np.ndarray, np.ndarray]:
+    """Add rear and front with rounded corners; return their corners, left to right as seen by who faces them."""
+    belt, nose, end = shape.belt, shape.belt - 0.16, shape.length
+    for inner, outer in ((-_FLAT, -_HALF), (_FLAT, _HALF)):
+        b.face([(inner, 0.24, -0.04), (outer, 0.24, 0.1), (outer, belt, 0.14), (inner, belt, 0.0)], paint)
+        b.face([(inner, 0.24, end + 0.06), (outer, 0.24, end - 0.1), (outer, nose, end - 0.1),
+                (inner, nose, end + 0.04)], paint)
+    rear = b.strips([(-_FLAT, 0.24, -0.04), (_FLAT, 0.24, -0.04), (_FLAT, belt, 0.0), (-_FLAT, belt, 0.0)], 4, paint)
+    front = b.strips([(_FLAT, 0.24, end + 0.06), (-_FLAT, 0.24, end + 0.06), (-_FLAT, nose, end + 0.04),
+                      (_FLAT, nose, end + 0.04)], 4, paint)
+    b.face(_inset(rear, 0.0, 1.0, 0.0, 0.26), _TRIM)
+    b.face(_inset(rear, 0.12, 0.88, 0.49, 0.505), shade)
+    b.face(_inset(rear, 0.47, 0.53, 0.76, 0.84), (0.4,) * 3)
+    b.face(_inset(front, 0.24, 0.76, 0.42, 0.78), _TRIM)
+    b.face(_inset(front, 0.0, 1.0, 0.0, 0.22), _TRIM)
+    return rear, front
+
+
+def _car_top(b: SolidBuilder, shape: Body, paint: Colour, shade: Colour) -> np.ndarray:
+    """Add bonnet, boot lid, roof, rear window and windscreen; return the corners of the rear window's frame."""
+    w, top, belt, height, end = _HALF, shape.top, shape.belt, shape.height, shape.length
+    back_edge, front_edge = ([(top, height, z), (-top, height, z)] for z in shape.roof)
+    b.face([(-w, belt - 0.16, end), (w, belt - 0.16, end), (w, belt, shape.screen), (-w, belt, shape.screen)], shade)
+    if shape.deck > 0.1:
+        b.face([(-_FLAT, belt, 0.0), (_FLAT, belt, 0.0), (w, belt, shape.deck), (-w, belt, shape.deck)], shade,
+               normal=(0, 1, 0))
+    back = b.face([(-w, belt, shape.deck), (w, belt, shape.deck), *back_edge], paint)
+    wind = b.face([(-w, belt, shape.screen), (w, belt, shape.screen), *front_edge], paint)
+    b.face([*back_edge, *front_edge[::-1]], paint)
+    b.face(_inset(back, 0.08, 0.92, 0.12, 0.84), _GLASS)
+    b.face(_inset(back, 0.08, 0.92, 0.6, 0.84), _SHEEN)
+    b.face(_inset(wind, 0.06, 0.94, 0.08, 0.9), _GLASS)
+    return back
 
 
 def _digit(b: SolidBuilder, box: np.ndarray, digit: int) -> None:

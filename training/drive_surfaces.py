@@ -51,6 +51,7 @@ def mix(codes: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
     return np.round(codes + (other.astype(np.float32) - codes) * share.astype(np.float32)).astype(np.uint8)
 
 
+HOUSE_BEHIND = 14.0  # metres by which a house is painted as if further away, so that the street comes out in front
 HAZE_ALBEDO = np.full(3, 128, np.uint8)  # packed 0.25
 ALBEDO_TABLE = ((np.arange(256) / 255) ** 2).astype(np.float32)
 LIGHT_TABLE = (2 ** (np.arange(256) * LIGHT_STOPS / 255 + LIGHT_FLOOR)).astype(np.float32)
@@ -260,9 +261,9 @@ def _shell(seed_side: int, start: float, end: float, distance: float, height: fl
 
 
 def shell(house: House) -> Thing:
-    """Return what is solid about a house: roof, gutter and gable."""
-    return Thing(_shell(house.side, house.start, house.end, house.distance, house.height, house.roof, house.wall), 0.0,
-                 house.start)
+    """Return what is solid about a house: roof, gutter and gable, painted right after its front."""
+    solid = _shell(house.side, house.start, house.end, house.distance, house.height, house.roof, house.wall)
+    return Thing(solid, 0.0, house.start, behind=house.end - house.start + HOUSE_BEHIND - 4)
 
 
 @lru_cache(maxsize=4)

@@ -146,7 +146,7 @@ class Faces:
     pixels: np.ndarray  # N x 2 int32, sixteenths of a pixel
     spans: list[tuple[int, int]]  # corners of each face
     groups: list[tuple[int, int]]  # faces of each thing
-    distances: list[float]  # per thing
+    depths: list[float]  # per thing, the greater the earlier it is painted
     centres: np.ndarray  # F x 3 camera space
     normals: np.ndarray
     albedo: np.ndarray
@@ -185,13 +185,15 @@ class Faces:
         over = np.concatenate([s.over for s in solids])
         albedo = over + (np.concatenate([s.albedo for s in solids]) - over) * np.clip(size / 3 - 0.4, 0, 1)[:, None]
         shown &= (size > 1.2) | (emission.max(1) > 0)
+        # What stands further to the side cannot hide its neighbour nearer to the lane, so it is painted first.
+        back = np.array([t.behind + 1.7 * abs(t.d - scene.LANE) for t in near])
         kept = np.flatnonzero(shown)
         groups = np.searchsorted(kept, np.cumsum([0, *counts])).tolist()
         return Faces(
             pixels=fixed(pixels),
             spans=list(zip(starts[kept].tolist(), ends[kept].tolist(), strict=True)),
             groups=list(pairwise(groups)),
-            distances=np.minimum.reduceat(corners[:, 2], first[:-1]).tolist(),
+            depths=(np.minimum.reduceat(corners[:, 2], first[:-1]) + back).tolist(),
             centres=centres[kept],
             normals=normals[kept],
             albedo=albedo[kept],
