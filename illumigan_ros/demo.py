@@ -7,13 +7,9 @@ exchanged: the recorded bag, the times of publishing and of reception.
 from __future__ import annotations
 
 import importlib.util
-import os
-import random
+import math
 import shutil
 import signal
-import socket
-import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -24,20 +20,16 @@ from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagWriter, camera_info_cdr, image_cdr
 from illumigan_ros.command_line import progress_bar
 from illumigan_ros.demo_report import Recording, draw_contact_sheet, measure, write_side_by_side
+from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import NANOSECONDS, Footage
-from illumigan_ros.output_files import make_folder, write_json
-from illumigan_ros.processes import POLL_SECONDS, Crew
+from illumigan_ros.output_files import make_folder, unwritable, write_json
+from illumigan_ros.processes import Crew
 from illumigan_ros.video import load_av
 
 FPS = 30
 FIRST_STAMP_NS = 1_700_000_000 * NANOSECONDS
 START_SECONDS = 90.0  # the first run compiles the kernels
 SETTLE_SECONDS = 1.5  # the last frame leaves the node, the last diagnostics come
-MALLOC = {
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    "MALLOC_MMAP_THRESHOLD_": "268435456",
-    "MALLOC_TOP_PAD_": "67108864",
-}
 
 
 @dataclass(frozen=True)
@@ -51,44 +43,6 @@ class Wish:
     seconds: float
     model: str
     runtime: str
-
-
-def shared_file(name: str) -> Path | None:
-    """Return a file of the package's share folder (`config/...`), from a source tree or an installation, or None."""
-    prefixes = [sys.prefix, *os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
-    folders = [
-        Path(__file__).resolve().parents[1],
-        *(Path(prefix) / "share/illumigan" for prefix in prefixes if prefix),
-    ]
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
-
-
-def ros_environment() -> dict[str, str]:
-    """Return the environment of the three processes: a domain of their own, shared memory, a calm allocator."""
-    environment = {
-        **os.environ,
-        **MALLOC,
-        "ROS_DOMAIN_ID": str(_free_domain()),
-        "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
-        "PYTHONUNBUFFERED": "1",
-    }
-    environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
-    profile = shared_file("config/fastdds_shm.xml")
-    if profile is not None:
-        environment |= {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile), "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile)}
-    return environment
-
-
-def _free_domain() -> int:
-    """Return a ROS domain in which nobody on this machine listens."""
-    for domain in random.sample(range(1, 100), 99):
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.bind(("", 7410 + 250 * domain))  # where a domain's first participant listens
-            except OSError:
-                continue
-            return domain
-    raise IllumiganError("All ROS domains from 1 to 99 are in use on this machine; stop some ROS programs.")
 
 
 def render_drive(bag: Path, size: tuple[int, int], seconds: float) -> None:
@@ -114,33 +68,35 @@ def run_live(wish: Wish, source: Path, recording: Recording) -> None:
         "model": wish.model,
         "runtime": wish.runtime,
         "input_transport": "compressed" if compressed else "raw",
+        "input_reliability": "reliable",  # which play_bag is; so there is nothing to find out while frames already come
         "diagnostics_period": "0.5",
     }
     ros_args = ["--ros-args", *(word for name, value in parameters.items() for word in ("-p", f"{name}:={value}"))]
     topics = ["enhanced/image", "attention/image", "enhanced/camera_info", "/diagnostics"]
     play = [str(source), "--wait-for-subscribers", "1", "--seconds", str(wish.seconds)]
     play += ["--report", str(recording.played)] + (["--topic", wish.topic] if wish.topic else [])
-    with (
-        Crew(ros_environment(), recording.logs) as crew,
-        progress_bar("playing it through the node", round(wish.seconds / POLL_SECONDS)) as advance,
-    ):
+    with Crew(ros_environment(), recording.logs) as crew:
         node = crew.start("enhance_node", "illumigan_ros.enhance_node", ros_args)
         recorder = crew.start(
             "record_bag", "illumigan_ros.record_bag", [str(recording.bag), *topics, "--report", str(recording.received)]
         )
         ready = "recording " + str(len(topics))
-        crew.wait_until(lambda: ready in recorder.printed(), START_SECONDS, "The node's start", _nothing)
+        with progress_bar("starting node and recorder", 1) as advance:
+            crew.wait_until(lambda: ready in recorder.printed(), START_SECONDS, "The node's start")
+            advance()
         player = crew.start("play_bag", "illumigan_ros.play_bag", play)
-        crew.wait_until(player.ended, wish.seconds * 2 + 60, "The end of the footage", advance)
-        settled = time.monotonic() + SETTLE_SECONDS
-        crew.wait_until(lambda: time.monotonic() > settled, SETTLE_SECONDS + 5, "The last frame", _nothing)
-        recorder.interrupt()
-        crew.wait_until(recorder.ended, 120, "The end of the recording", _nothing)
+        crew.wait_until(lambda: "playing" in player.printed(), START_SECONDS, "The first frame")
+        with progress_bar("playing it, seconds", math.ceil(wish.seconds)) as advance:
+            for _ in range(math.ceil(wish.seconds)):
+                crew.wait_for(1.0, unless=player.ended)
+                advance()
+            crew.wait_until(player.ended, wish.seconds + 60, "The end of the footage")
+        with progress_bar("finishing the recording", 1) as advance:
+            crew.wait_for(SETTLE_SECONDS)
+            recorder.interrupt()
+            crew.wait_until(recorder.ended, 120, "The end of the recording")
+            advance()
         node.stop()
-
-
-def _nothing() -> None:
-    """Do nothing while waiting."""
 
 
 def show(wish: Wish) -> None:
@@ -150,14 +106,8 @@ def show(wish: Wish) -> None:
     if load_av() is None:
         raise IllumiganError("The demo needs PyAV to write its video: pip install 'illumigan[video]'")
     recording = Recording(wish.out)
-    if wish.source is not None and wish.out.resolve() in wish.source.resolve().parents:
-        raise FrameError(f"{wish.source} lies in the output folder {wish.out}, which is cleared; choose another --out.")
-    make_folder(recording.logs)
     drive = wish.out / "night_drive"
-    for old in (recording.bag, drive):
-        shutil.rmtree(old, ignore_errors=True)
-    for old in (recording.video, recording.sheet, recording.report, recording.played, recording.received):
-        old.unlink(missing_ok=True)
+    _clear(recording, drive, wish.source)
     if wish.source is None:
         render_drive(drive, wish.size, wish.seconds)
     source = wish.source or drive
@@ -165,12 +115,32 @@ def show(wish: Wish) -> None:
     measured = measure(recording)
     with progress_bar("drawing the pictures", measured.frames_in) as advance, Footage(source, wish.topic) as footage:
         lumas = write_side_by_side(recording, measured, footage, wish.seconds, advance)
-    draw_contact_sheet(recording, lumas.moments)
+    draw_contact_sheet(recording, measured.played[0][0], lumas.moments)
     report = {"footage": source.name, "seconds": wish.seconds, **measured.report(), **lumas.report()}
     write_json(recording.report, report)
     for name, value in report.items():
-        print(f"  {name.replace('_', ' '):<16} {value}")
+        if not isinstance(value, dict):
+            print(f"  {name.replace('_', ' '):<16} {value}")
     print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")
+
+
+def _clear(recording: Recording, drive: Path, source: Path | None) -> None:
+    """Make the output folder and remove the results of an earlier demo; raises FrameError where that could hurt."""
+    out = recording.out.resolve()
+    if source is not None and (source.resolve() == out or out in source.resolve().parents):
+        raise FrameError(f"{source} lies in the output folder {recording.out}, which is cleared; choose another --out.")
+    folders, files = (recording.bag, drive), (recording.video, recording.sheet, recording.report)
+    if not recording.logs.exists() and any(path.exists() for path in (*folders, *files)):
+        raise FrameError(f"{recording.out} holds files that are not from an earlier demo; choose another --out.")
+    make_folder(recording.logs)
+    try:
+        for folder in folders:
+            if folder.exists():
+                shutil.rmtree(folder)
+        for file in (*files, recording.played, recording.received):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise unwritable(recording.out, error) from error
 
 
 def command(

@@ -57,6 +57,12 @@ class Measured:
         """Frames per second as published."""
         return _rate([time_ns for _, time_ns in self.played])
 
+    @property
+    def frame_rate(self) -> Fraction:
+        """The footage's own frame rate: by its stamps, or as published where a driver left the stamps at zero."""
+        rate = _rate([stamp for stamp, _ in self.played]) or self.fps_in or 30.0
+        return max(Fraction(1), Fraction(round(rate, 2)).limit_denominator(1001))
+
     def latencies_ms(self) -> np.ndarray:
         """Return the time from publishing a frame to receiving it enhanced, for each frame that came out."""
         published = dict(self.played)
@@ -120,8 +126,7 @@ def write_side_by_side(
     lumas = Lumas()
     stamps = [stamp for stamp, _ in measured.received]
     picked = {stamps[int((row + 0.5) / MOMENTS * len(stamps))] for row in range(MOMENTS)}
-    fps = Fraction(measured.fps_in).limit_denominator(1001) if measured.frames_in > 1 else Fraction(30)
-    with BagReader(recording.bag) as reader, VideoWriter(recording.video, fps) as video:
+    with BagReader(recording.bag) as reader, VideoWriter(recording.video, measured.frame_rate) as video:
         results = _frames(reader, ENHANCED)
         stamp, result = next(results)
         shown: np.ndarray | None = None
@@ -151,14 +156,13 @@ def _frames(reader: BagReader, topic: str) -> Iterator[tuple[int, np.ndarray]]:
         yield header_stamp_ns(message.raw), picture_of(message)
 
 
-def draw_contact_sheet(recording: Recording, moments: dict[int, np.ndarray]) -> None:
-    """Draw one row for each moment: input, attention, enhanced."""
+def draw_contact_sheet(recording: Recording, start_ns: int, moments: dict[int, np.ndarray]) -> None:
+    """Draw one row for each moment, named by its time since the first frame: input, attention, enhanced."""
     with BagReader(recording.bag) as reader:
         attention = dict(_picked(reader, ATTENTION, moments))
         enhanced = dict(_picked(reader, ENHANCED, moments))
-    first = min(moments)
     rows = [
-        (f"{(stamp - first) / NANOSECONDS:+.1f} s", (original, attention[stamp], enhanced[stamp]))
+        (f"{(stamp - start_ns) / NANOSECONDS:.1f} s", (original, attention[stamp], enhanced[stamp]))
         for stamp, original in moments.items()
         if stamp in attention
     ]
@@ -173,5 +177,6 @@ def _picked(reader: BagReader, topic: str, stamps: dict[int, np.ndarray]) -> Ite
 
 
 def _rate(times_ns: list[int]) -> float:
-    """Return events per second."""
-    return (len(times_ns) - 1) * NANOSECONDS / (times_ns[-1] - times_ns[0]) if len(times_ns) > 1 else 0.0
+    """Return events per second, 0 where that cannot be told."""
+    span = times_ns[-1] - times_ns[0] if times_ns else 0
+    return (len(times_ns) - 1) * NANOSECONDS / span if span > 0 else 0.0

@@ -82,16 +82,20 @@ class Crew:
         self._children.append(child)
         return child
 
-    def wait_until(self, done: Callable[[], bool], seconds: float, what: str, tick: Callable[[], None]) -> None:
-        """Wait for a condition, calling `tick` meanwhile; raises IllumiganError if a child dies or time is up."""
+    def wait_until(self, done: Callable[[], bool], seconds: float, what: str) -> None:
+        """Wait for a condition; raises IllumiganError if a child dies or time is up."""
         deadline = time.monotonic() + seconds
         while not done():
             for child in self._children:
                 child.ended()
             if time.monotonic() > deadline:
                 raise IllumiganError(f"{what} did not happen within {seconds:.0f} s; see the logs in {self._logs}.")
-            tick()
             time.sleep(POLL_SECONDS)
+
+    def wait_for(self, seconds: float, unless: Callable[[], bool] = lambda: False) -> None:
+        """Let time pass, less if a condition comes true; raises IllumiganError if a child dies."""
+        deadline = time.monotonic() + seconds
+        self.wait_until(lambda: unless() or time.monotonic() > deadline, seconds + STOP_SECONDS, "The wait")
 
     def __enter__(self) -> Crew:
         """Return the crew."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from illumigan_ros.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, camera_info_cdr, header_stamp_ns, image_cdr
-from illumigan_ros.demo import ros_environment
+from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import picture_of
 from illumigan_ros.video import VideoWriter
 

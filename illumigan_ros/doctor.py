@@ -1,0 +1,215 @@
+"""Look at an installation: what works, what does not, and why."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_ros.command_line import ros_node
+from illumigan_ros.environment import MALLOC, shared_file
+from illumigan_ros.output_files import reason
+from illumigan_ros.video import load_av
+
+SHM_SEGMENT = 64 << 20
+GOOD, NOTE, BAD = "ok", "note", "missing"
+COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
+# name -> (module, what it is for); those that no runtime file serves yet are only looked for
+OTHER_RUNTIMES = {"openvino": "openvino", "tensorrt": "tensorrt", "torch2trt": "torch2trt"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the answer; `state` is ok, note (works, could be better) or missing."""
+
+    subject: str
+    state: str
+    text: str
+
+
+def examine() -> bool:
+    """Print what was found; returns whether the base works: frames can be enhanced."""
+    console = Console()
+    base_works = True
+    for title, look in SECTIONS.items():
+        table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+        for width in (22, 8, None):
+            table.add_column(width=width, overflow="fold")
+        for finding in look():
+            table.add_row(finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.text)
+            base_works = base_works and not (title == "Enhancer" and finding.state == BAD)
+        console.print(table)
+        console.print()
+    return base_works
+
+
+def version(*names: str) -> str | None:
+    """Return the version of the first of these distributions that is installed."""
+    for name in names:
+        try:
+            return importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return None
+
+
+def look_at_machine() -> Iterator[Finding]:
+    """Python, processor, graphics card, display."""
+    yield Finding("illumigan", GOOD, f"{version('illumigan')} in {Path(__file__).parents[1]}")
+    yield Finding("python", GOOD, f"{platform.python_version()} ({sys.executable})")
+    yield Finding("processor", GOOD, f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}")
+    yield _gpu()
+    display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    yield Finding("display", GOOD, display) if display else Finding("display", NOTE, "none; --display cannot be used")
+    av = load_av()
+    if av is None:
+        yield Finding("PyAV", BAD, "no videos can be written; pip install 'illumigan[video]'")
+    else:
+        yield Finding("PyAV", GOOD, f"{av.__version__}, H.264 by {av.codec.Codec('h264', 'w').name}")
+
+
+def _gpu() -> Finding:
+    jetson = Path("/etc/nv_tegra_release")
+    if jetson.exists():
+        return Finding("GPU", GOOD, jetson.read_text().splitlines()[0].lstrip("# "))
+    if shutil.which("nvidia-smi") is None:
+        return Finding("GPU", NOTE, "no NVIDIA driver; frames are enhanced on the CPU")
+    listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+    works = listing.returncode == 0 and listing.stdout.strip()
+    text = listing.stdout.strip() if works else f"nvidia-smi fails: {(listing.stderr or listing.stdout).strip()}"
+    return Finding("GPU", GOOD if works else NOTE, text)
+
+
+def look_at_enhancer() -> Iterator[Finding]:
+    """Weights, and every runtime tried on a real frame."""
+    try:
+        from illumigan_model import curves
+        from illumigan_model.enhancer import Enhancer
+        from illumigan_model.runtimes.select import RUNTIMES
+        from illumigan_model.weights import available_models, find_weights
+    except ImportError as error:
+        yield Finding("import", BAD, f"{reason(error)}; install illumigan again")
+        return
+    for model in available_models():
+        try:
+            yield Finding(f"weights {model}", GOOD, f"sha256 as shipped ({find_weights(model)})")
+        except ModelError as error:
+            yield Finding(f"weights {model}", BAD, str(error))
+    numba = version("numba")
+    kernel = f"numba {numba}" if curves.HAVE_NUMBA else "NumPy; pip install numba makes it many times faster"
+    yield Finding("kernel", GOOD if curves.HAVE_NUMBA else NOTE, kernel)
+    working = []
+    for name in RUNTIMES:
+        try:
+            enhancer = Enhancer(runtime=name)
+            took = min(enhancer.enhance(_dark_frame()).report.stages_ms["total"] for _ in range(5))
+            enhancer.close()
+        except IllumiganError as error:
+            yield Finding(f"runtime {name}", NOTE, str(error))
+        else:
+            working.append(name)
+            yield Finding(
+                f"runtime {name}", GOOD, f"{version(name)}{_providers(name)}; one 1280x720 frame {took:.1f} ms"
+            )
+    yield from _other_runtimes(RUNTIMES)
+    if working:
+        yield Finding("runtime in use", GOOD, working[0])
+    else:
+        yield Finding("runtime in use", BAD, "none works, so frames pass through unchanged; pip install onnxruntime")
+
+
+def _dark_frame() -> np.ndarray:
+    ramp = np.linspace(0, 60, 1280, dtype=np.uint8)
+    return np.broadcast_to(ramp[None, :, None], (720, 1280, 3))
+
+
+def _providers(name: str) -> str:
+    if name != "onnxruntime":
+        return ""
+    return " with " + ", ".join(importlib.import_module(name).get_available_providers())
+
+
+def _other_runtimes(served: dict[str, tuple[str, str]]) -> Iterator[Finding]:
+    for name, module in OTHER_RUNTIMES.items():
+        if name in served:
+            continue
+        there = importlib.util.find_spec(module) is not None
+        text = (
+            f"{version(name) or ''} is installed; this version of illumigan does not use it"
+            if there
+            else "not installed"
+        )
+        yield Finding(f"runtime {name}", NOTE, text.strip())
+
+
+def look_at_ros() -> Iterator[Finding]:
+    """Distribution, rclpy, middleware, and whether a node can be made."""
+    if importlib.util.find_spec("rclpy") is None:
+        yield Finding("rclpy", BAD, "source your distribution's setup.bash, or pip install 'illumigan[ros]'")
+        return
+    yield Finding("distribution", GOOD, os.environ.get("ROS_DISTRO") or "none sourced; rclpy comes from pip")
+    try:
+        with ros_node("illumigan_doctor", []):
+            from rclpy.utilities import get_rmw_implementation_identifier
+
+            middleware = get_rmw_implementation_identifier()
+    except IllumiganError as error:
+        yield Finding("rclpy", BAD, str(error))
+        return
+    yield Finding("rclpy", GOOD, f"{version('rclpy', 'ros-rclpy') or ''} makes a node")
+    yield Finding("middleware", GOOD, middleware)
+    domain, reach = os.environ.get("ROS_DOMAIN_ID", "0"), os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
+    yield Finding("discovery", GOOD, f"domain {domain}, range {reach}")
+    if "fastrtps" in middleware:
+        yield from _shared_memory()
+    yield _allocator()
+    cv_bridge = importlib.util.find_spec("cv_bridge") is not None
+    yield Finding(
+        "cv_bridge", GOOD if cv_bridge else NOTE, "for rare encodings" if cv_bridge else "only rare encodings need it"
+    )
+
+
+def _shared_memory() -> Iterator[Finding]:
+    profile = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE")
+    ours = shared_file("config/fastdds_shm.xml")
+    if profile and Path(profile).is_file():
+        yield Finding("Fast DDS profile", GOOD, profile)
+    elif profile:
+        yield Finding("Fast DDS profile", NOTE, f"{profile} does not exist")
+    else:
+        yield Finding(
+            "Fast DDS profile", NOTE, f"not set here; frames travel faster with FASTDDS_DEFAULT_PROFILES_FILE={ours}"
+        )
+    shm = Path("/dev/shm")
+    if shm.is_dir():
+        free = shutil.disk_usage(shm).free
+        enough = free > 4 * SHM_SEGMENT
+        hint = "" if enough else "; each process wants 64 MiB, so run a container with --shm-size=1g or --ipc=host"
+        yield Finding("shared memory", GOOD if enough else NOTE, f"{free >> 20} MiB free in {shm}{hint}")
+
+
+def _allocator() -> Finding:
+    missing = [f"{name}={value}" for name, value in MALLOC.items() if name not in os.environ]
+    if missing:
+        return Finding("allocator", NOTE, f"the launch file sets what is not set here: {' '.join(missing)}")
+    return Finding("allocator", GOOD, "keeps frame buffers between frames")
+
+
+SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
+    "Machine": look_at_machine,
+    "Enhancer": look_at_enhancer,
+    "ROS 2": look_at_ros,
+}
