@@ -10,6 +10,7 @@ Whatever fails, the camera's own frame goes out instead: a camera must not go bl
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +20,6 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
@@ -238,17 +238,19 @@ class EnhanceNode(LifecycleNode):
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the node until Ctrl-C; returns the exit code, 2 when a parameter's start value is not allowed."""
-    rclpy.init(args=args)
+    """Run the node until Ctrl-C; returns the exit code, 2 where ROS or the node refuses what it was started with."""
+    # Pip's ROS wheels keep their resource index in the environment's prefix; a sourced distribution sets this itself.
+    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     node = None
     try:
+        start_ros(args)
         node = EnhanceNode()
         node.autostart()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except IllumiganError as error:
-        get_logger("enhance").fatal(str(error))
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
@@ -258,6 +260,15 @@ def main(args: list[str] | None = None) -> int:
             node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def start_ros(args: list[str] | None) -> None:
+    """Initialise rclpy; raises IllumiganError for arguments it does not understand, a broken parameter file, ..."""
+    try:
+        rclpy.init(args=args)
+    except Exception as error:
+        reason = str(error).splitlines()[0].split(", at /")[0]  # the rest are lines of ROS' own source
+        raise IllumiganError(f"ROS 2 did not start: {reason}.") from error
 
 
 if __name__ == "__main__":

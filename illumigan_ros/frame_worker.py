@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 from rclpy.lifecycle import LifecyclePublisher
-from rclpy.time import Time
 
 from illumigan_model.attention import attention_u8
 from illumigan_model.enhancer import Enhancer
@@ -64,7 +63,7 @@ class FrameWorker:
         self.statistics = StreamStatistics()
         self._slot: FrameSlot[Frame] = FrameSlot()
         self._unreadable: set[str] = set()
-        self._reset_wanted = False
+        self._reset_wanted = True  # what the Enhancer remembers is from the activation before
         self._thread = threading.Thread(target=self._run, name="enhance", daemon=True)
         self._thread.start()
 
@@ -183,8 +182,7 @@ class FrameWorker:
             self._outputs["info"].publish(info)
 
     def _count_published(self, frame: Frame) -> None:
-        now = self._node.get_clock().now()
-        age = (now - Time.from_msg(frame.message.header.stamp, now.clock_type)).nanoseconds * 1e-9
+        age = self._node.get_clock().now().nanoseconds * 1e-9 - _seconds(frame.message.header)
         agrees = 0.0 <= age < CLOCKS_AGREE
         self.statistics.count_published(time.monotonic() - frame.arrived, age if agrees else None)
 

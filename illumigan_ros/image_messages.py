@@ -193,7 +193,7 @@ def _through_cv_bridge(message: Any) -> np.ndarray:
         return np.asarray(convert(message, "bgr8"))
     except Exception as error:  # CvBridgeError and whatever lies under it
         raise EncodingError(
-            f"The encoding '{message.encoding}' cannot be read, by cv_bridge neither; "
+            f"The encoding '{message.encoding}' cannot be read, not even by cv_bridge; "
             f"publish one of {', '.join(SUPPORTED_ENCODINGS)}."
         ) from error
 

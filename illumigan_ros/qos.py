@@ -94,7 +94,7 @@ class FollowingSubscription:
         self._previous = self._current
         self._generation += 1
         self._current = self._subscribe(wanted)
-        self._node.get_logger().info(f"Subscribing to {self.topic} {self.reliability}, as its publishers do.")
+        self._node.get_logger().debug(f"{self.topic} is now subscribed to as {self.reliability}.")
 
     def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
         generation = self._generation

@@ -82,6 +82,16 @@ def test_a_forbidden_start_value_is_one_sentence_and_exit_code_2(assignment, com
     assert "Traceback" not in output
 
 
+@pytest.mark.parametrize("arguments", [("--params-file", "/no/such/file.yaml"), ("-p", "strength")])
+def test_ros_arguments_that_ros_refuses_are_one_sentence_and_exit_code_2(arguments):
+    node = start(*arguments)
+    output, _ = node.communicate(timeout=PATIENCE)
+    assert node.returncode == 2
+    assert output.splitlines()[-1].startswith("error: ROS 2 did not start")
+    assert arguments[1] in output
+    assert "Traceback" not in output
+
+
 def test_the_shipped_parameter_file_starts_it_and_a_misspelt_name_is_noticed():
     node = start("--params-file", str(ROOT / "config/enhance.yaml"), "-p", "strenght:=0.5", "-p", "use_sim_time:=true")
     try:
