@@ -105,6 +105,12 @@ def show(wish: Wish) -> None:
         raise IllumiganError("The demo needs ROS 2: source your distribution, or pip install 'illumigan[ros]'.")
     if load_av() is None:
         raise IllumiganError("The demo needs PyAV to write its video: pip install 'illumigan[video]'")
+    if wish.source is not None:
+        Footage(wish.source, wish.topic).close()
+    # Learns now whether the model works here, and leaves compiled kernels for the node to find.
+    from illumigan_model.enhancer import Enhancer
+
+    Enhancer(wish.model, wish.runtime).close()
     recording = Recording(wish.out)
     drive = wish.out / "night_drive"
     _clear(recording, drive, wish.source)

@@ -33,6 +33,8 @@ class Footage:
     def __init__(self, path: Path, topic: str | None = None) -> None:
         """Open a bag (one image topic of it) or a video; raises FrameError if that cannot be done."""
         self._reader: BagReader | VideoReader
+        if not path.exists():
+            raise FrameError(f"There is no bag or video {path}.")
         if is_bag(path):
             self._open_bag(BagReader(path), topic)
         elif topic is not None:
