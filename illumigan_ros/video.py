@@ -31,6 +31,11 @@ def load_av() -> ModuleType | None:
     return av
 
 
+def _errors(av: ModuleType | None) -> tuple[type[Exception], ...]:
+    """Return what PyAV raises: its own errors, most of which are OSErrors or ValueErrors as well."""
+    return (OSError, ValueError) if av is None else (av.FFmpegError, OSError, ValueError)
+
+
 class VideoReader:
     """The first video stream of a file, as BGR frames in order; close it, or use it as a context manager.
 
@@ -46,6 +51,7 @@ class VideoReader:
             raise FrameError(f"The video {path} is empty.")
         self._frames = 0
         self._av = load_av()
+        self._errors = _errors(self._av)
         self._open()
 
     def _open(self) -> None:
@@ -57,7 +63,7 @@ class VideoReader:
     def _open_av(self, av: ModuleType) -> None:
         try:
             self._container = av.open(str(self.path))
-        except (OSError, ValueError) as error:
+        except self._errors as error:
             raise FrameError(_unreadable(self.path)) from error
         if not self._container.streams.video:
             self._container.close()
@@ -65,7 +71,7 @@ class VideoReader:
         stream = self._container.streams.video[0]
         stream.thread_type = "AUTO"
         self.fps = Fraction(stream.average_rate or stream.base_rate or DEFAULT_FPS)
-        self.frame_count = round(stream.duration * stream.time_base * self.fps) if stream.duration else 0
+        self.frame_count = int(stream.duration * stream.time_base * self.fps) if stream.duration else 0
 
     def _open_cv2(self) -> None:
         self._capture = cv2.VideoCapture(str(self.path))
@@ -99,7 +105,7 @@ class VideoReader:
                     # Phones store a rotation beside the pixels; players apply it, so it belongs into the frame.
                     turns = round(getattr(frame, "rotation", 0) / 90) % 4
                     yield np.ascontiguousarray(np.rot90(picture, turns)) if turns else picture
-        except (OSError, ValueError) as error:
+        except self._errors as error:
             raise FrameError(f"The video {self.path} is damaged after {self._frames} frames.") from error
         if packets < promised:
             raise FrameError(f"The video {self.path} is cut off: only {packets} of {promised} frames are there.")
@@ -145,12 +151,13 @@ class VideoWriter:
             raise FrameError(f"{path} must end in {', '.join(CONTAINERS[:-1])} or {CONTAINERS[-1]}.")
         self.path = path
         self._av = av
+        self._errors = _errors(av)
         self._part = path.with_name(f".{path.stem}.part{path.suffix}")
         self._frames = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._container = av.open(str(self._part), "w")
-        except (OSError, ValueError) as error:
+        except self._errors as error:
             raise unwritable(path, error) from error
         self._stream = self._container.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         self._stream.pix_fmt = "yuv420p"
@@ -178,7 +185,7 @@ class VideoWriter:
         try:
             for packet in self._stream.encode(frame):
                 self._container.mux(packet)
-        except (OSError, ValueError) as error:
+        except self._errors as error:
             raise unwritable(self.path, error) from error
 
     def close(self) -> None:
@@ -189,12 +196,12 @@ class VideoWriter:
         try:
             self._container.close()
             self._part.replace(self.path)
-        except (OSError, ValueError) as error:
+        except self._errors as error:
             raise unwritable(self.path, error) from error
 
     def discard(self) -> None:
         """Remove what was written so far."""
-        with suppress(OSError, ValueError):  # closing may try to write once more to a full disk
+        with suppress(*self._errors):  # closing may try to write once more to a full disk
             self._container.close()
         self._part.unlink(missing_ok=True)
 
