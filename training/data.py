@@ -22,7 +22,7 @@ from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_training.night import Camera, expose, relight
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
-CROP_WH = (512, 288)
+CROP_WH = (256, 144)  # the size of the thumbnail, so that a step is cheap
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Sample:
     """One training pair: `dark` is what the camera delivers, `wanted` what the generator should make of it.
 
     `calm` is `dark` with most of its noise gone, as the denoising that precedes the curves leaves it. All three are
-    float32 RGB in [0, 1], 3 x 288 x 512. `kind` says where the pair comes from: "relit" (a day photo under
+    float32 RGB in [0, 1], 3 x 144 x 256. `kind` says where the pair comes from: "relit" (a day photo under
     night light), "day" (a bright photo that should stay as it is) or "dark" (a real dark photo after CLAHE).
     """
 
@@ -111,7 +111,7 @@ def fit(photo: np.ndarray) -> np.ndarray:
 
 
 def random_crop(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random 512 x 288 view of a photo at a random scale, flipped half of the time."""
+    """Return a random 256 x 144 view of a photo at a random scale, flipped half of the time."""
     width, height = CROP_WH
     largest = min(photo.shape[1] / width, photo.shape[0] / height)
     scale = rng.uniform(1.0, max(largest, 1.0))

@@ -13,16 +13,16 @@ def reconstruction(made: Tensor, wanted: Tensor) -> Tensor:
 
 
 def contrast(made: Tensor, wanted: Tensor) -> Tensor:
-    """Return how far the luminance gradients lie apart at scales 1/2, 1/4 and 1/8, shape N.
+    """Return how far the luminance gradients lie apart at scales 1, 1/2 and 1/4, shape N.
 
     Local contrast is what a detector sees; it counts more than mean brightness.
     """
     made, wanted = made.mean(dim=1, keepdim=True), wanted.mean(dim=1, keepdim=True)
     total = torch.zeros(made.shape[0], device=made.device)
     for _ in range(3):
-        made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
         for axis in (2, 3):
             total = total + (made.diff(dim=axis) - wanted.diff(dim=axis)).abs().mean(dim=(1, 2, 3))
+        made, wanted = F.avg_pool2d(made, 2), F.avg_pool2d(wanted, 2)
     return total
 
 

@@ -38,15 +38,15 @@ class Camera:
     @staticmethod
     def sample(rng: np.random.Generator) -> Camera:
         """Draw a plausible camera: from a clean one at low gain to a noisy one at high gain."""
-        gain = 10 ** rng.uniform(-1.2, 0.2)
+        gain = 10 ** rng.uniform(-1.5, -0.1)
         red, blue = np.exp(rng.normal(0, 0.08, 2))
         return Camera(
             shot=0.0008 * gain,
             read=0.0025 * gain,
             balance=(float(red), 1.0, float(blue)),
             glare=float(rng.uniform(0.0, 0.06)),
-            grain=float(rng.uniform(0.3, 1.1)),
-            jpeg=int(rng.integers(70, 98)),
+            grain=float(rng.uniform(0.2, 0.7)),
+            jpeg=int(rng.integers(85, 99)),
         )
 
 
@@ -150,7 +150,7 @@ def visible(radiance: np.ndarray, camera: Camera) -> np.ndarray:
 
     It has to stand out of the noise once averaged over a few pixels, and to reach the frame's first levels at all.
     """
-    signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 3)
+    signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 2)
     noise = (camera.shot * signal + camera.read**2) / 4
     levels = 255 * display(signal)
     reached = np.clip((levels - 1) / 7, 0, 1) ** 2

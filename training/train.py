@@ -62,7 +62,7 @@ def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
 
 
 def stack(samples: list[Sample]) -> Batch:
-    """Return (dark, calm, wanted) tensors N x 3 x 288 x 512 of some samples."""
+    """Return (dark, calm, wanted) tensors N x 3 x 144 x 256 of some samples."""
     columns = zip(*((sample.dark, sample.calm, sample.wanted) for sample in samples), strict=True)
     dark, calm, wanted = (torch.from_numpy(np.stack(column)) for column in columns)
     return dark, calm, wanted

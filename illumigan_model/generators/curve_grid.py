@@ -90,6 +90,7 @@ class CurveGrid(nn.Module):
         self.head = nn.Conv2d(4 * width, 4 * rises + 1, 1)
         nn.init.normal_(self.head.weight, std=0.01)
         nn.init.zeros_(self.head.bias)
+        nn.init.constant_(self.head.bias[-1:], 1.0)  # u begins near 0.7
         # cumulative sum as a constant 1x1 convolution: knot k+1 = rises 0..k; knot 0 is black and stays 0
         sums = torch.ones(KNOTS, rises).tril(-1)
         self.register_buffer("sums", sums[:, :, None, None], persistent=False)

@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 
 from illumigan_model.stabilizer import Stabilizer, night_share
@@ -31,5 +33,5 @@ def test_the_gate_fades_from_night_to_day():
     shares = [night_share(luma) for luma in np.linspace(0, 1, 101)]
     assert shares[0] == 1
     assert shares[-1] == 0
-    assert all(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False))
+    assert all(later <= earlier for earlier, later in itertools.pairwise(shares))
     assert max(np.abs(np.diff(shares))) < 0.2

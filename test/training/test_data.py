@@ -10,7 +10,8 @@ DAY, DARK = {"folder": "day"}, {"folder": "dark"}
 
 
 def test_pictures_are_found_and_other_files_are_not(photos):
-    assert [path.name for path in list_images(DAY, photos)] == ["astronaut.jpg", "broken.jpg", "chelsea.jpg", "coffee.jpg"]
+    found = [path.name for path in list_images(DAY, photos)]
+    assert found == ["astronaut.jpg", "broken.jpg", "chelsea.jpg", "coffee.jpg"]
 
 
 def test_a_table_narrows_a_source(photos, tmp_path):
@@ -45,9 +46,9 @@ def test_samples_of_every_kind_are_drawn_and_repeat_with_the_seed(photos):
     for one, other in zip(first, again, strict=True):
         for name in ("dark", "calm", "wanted"):
             picture = getattr(one, name)
-            assert picture.shape == (3, 288, 512)
+            assert picture.shape == (3, 144, 256)
             assert picture.dtype == np.float32
-            assert 0 <= picture.min()
+            assert picture.min() >= 0
             assert picture.max() <= 1
             assert (picture == getattr(other, name)).all()
         if one.kind == "day":

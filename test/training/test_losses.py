@@ -20,8 +20,8 @@ def test_reconstruction_is_the_mean_distance():
 def test_contrast_minds_edges_and_not_brightness():
     step = ZEROS.clone()
     step[:, :, :, 8:] = 1.0
-    # one of 7, 3 and 1 horizontal steps is 1 at scales 1/2, 1/4 and 1/8; the vertical ones are all 0
-    assert losses.contrast(step, ZEROS) == pytest.approx([1 / 7 + 1 / 3 + 1] * 2, abs=1e-5)
+    # one of 15, 7 and 3 horizontal steps is 1 at scales 1, 1/2 and 1/4; the vertical ones are all 0
+    assert losses.contrast(step, ZEROS) == pytest.approx([1 / 15 + 1 / 7 + 1 / 3] * 2, abs=1e-5)
     assert losses.contrast(ZEROS + 0.5, ZEROS).abs().max() < 1e-6
 
 

@@ -44,7 +44,7 @@ def test_relit_photos_are_dark_and_what_is_wanted_is_visible():
         frame = expose(relit.radiance, camera, rng)
         assert frame.shape == DAY.shape
         assert frame.dtype == np.uint8
-        assert 0 <= relit.wanted.min()
+        assert relit.wanted.min() >= 0
         assert relit.wanted.max() <= 1
         assert frame.mean() / 255 < relit.wanted.mean() + 0.05
     assert relight(DAY, QUIET, np.random.default_rng(5)).wanted.mean() > 0.1
