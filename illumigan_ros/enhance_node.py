@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +19,7 @@ from typing import Any
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
@@ -46,7 +47,8 @@ def _told(transition: Transition) -> Transition:
         try:
             return transition(node, state)
         except Exception as error:
-            node.get_logger().error(f"{transition.__name__} failed: {type(error).__name__}: {error}")
+            if node.context.ok():  # after Ctrl-C, everything fails
+                node.get_logger().error(f"{transition.__name__} failed: {type(error).__name__}: {error}")
             return ERROR
 
     return run
@@ -244,16 +246,17 @@ def main(args: list[str] | None = None) -> int:
     node = None
     try:
         start_ros(args)
+        executor = SingleThreadedExecutor()
         node = EnhanceNode()
         node.autostart()
-        executor = SingleThreadedExecutor()
         executor.add_node(node)
         executor.spin()
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+    except Exception:
+        if rclpy.ok():  # Ctrl-C makes whatever is under way fail
+            raise
     finally:
         if node is not None:
             node.release()
@@ -264,6 +267,9 @@ def main(args: list[str] | None = None) -> int:
 
 def start_ros(args: list[str] | None) -> None:
     """Initialise rclpy; raises IllumiganError for arguments it does not understand, a broken parameter file, ..."""
+    # Ctrl-C under ros2 launch comes twice, from the terminal and from launch. rclpy's own handler ends the spinning;
+    # without Python's, no KeyboardInterrupt can hit the cleaning up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         rclpy.init(args=args)
     except Exception as error:

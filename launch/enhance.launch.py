@@ -41,7 +41,7 @@ ARGUMENTS = [
         "compressed_in",
         default_value="",
         choices=OPTIONAL_BOOLEAN,
-        description="Subscribe to <image>/compressed instead of <image>.",
+        description="Subscribe to JPEG or PNG on the image topic with /compressed appended.",
     ),
     DeclareLaunchArgument(
         "compressed_out",

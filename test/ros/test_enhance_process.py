@@ -54,6 +54,7 @@ def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
         spinning.start()
         assert arrived.wait(PATIENCE)
         node.send_signal(end)
+        node.send_signal(end)  # under ros2 launch, Ctrl-C comes from the terminal and from launch
         output, _ = node.communicate(timeout=PATIENCE)
         executor.shutdown()
         spinning.join(PATIENCE)
