@@ -15,6 +15,7 @@ The pass is compiled by numba where that is installed, else it runs in NumPy wit
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -142,10 +143,7 @@ def apply(
     Returns:
         (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W).
     """
-    if HAVE_NUMBA:
-        from illumigan_model import curves_numba as kernel
-    else:
-        from illumigan_model import curves_numpy as kernel
+    kernel = importlib.import_module(f"illumigan_model.curves_{'numba' if HAVE_NUMBA else 'numpy'}")
     height, width = frame.shape[:2]
     where = plan(width, height)
     out, attention = np.empty_like(frame), np.empty((height, width), np.uint8)

@@ -7,20 +7,22 @@ Kernels release the GIL.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from illumigan_model.curves import CHROMA_SHARE, LUMA_SHARE, SPANS
 from illumigan_model.curves import FINE_STEPS as FINE
 
-JIT = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
+JIT: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 LUMA_LIMIT, CHROMA_LIMIT = F(LUMA_SHARE), F(CHROMA_SHARE)
 
 
 @njit(**JIT)
-def blend_tables(upper, lower, below, mixed):  # noqa: ANN001, ANN201
+def blend_tables(upper: np.ndarray, lower: np.ndarray, below: np.uint32, mixed: np.ndarray) -> None:
     """Blend two table rows with weights 256 - below and below; both packed halves at once."""
     above = np.uint32(256) - below
     for i in range(mixed.shape[0]):
@@ -28,7 +30,15 @@ def blend_tables(upper, lower, below, mixed):  # noqa: ANN001, ANN201
 
 
 @njit(**JIT)
-def look_up(row, blue, green, red, begin, end, found):  # noqa: ANN001, ANN201
+def look_up(
+    row: np.ndarray,
+    blue: np.ndarray,
+    green: np.ndarray,
+    red: np.ndarray,
+    begin: int,
+    end: int,
+    found: np.ndarray,
+) -> None:
     """Look the pixels begin..end of a row of levels (B, G, R interleaved) up in three tables."""
     for x in range(begin, end):
         found[0, x] = blue[row[3 * x]]
@@ -37,7 +47,15 @@ def look_up(row, blue, green, red, begin, end, found):  # noqa: ANN001, ANN201
 
 
 @njit(**JIT)
-def look_up_fine(index, blue, green, red, begin, end, found):  # noqa: ANN001, ANN201
+def look_up_fine(
+    index: np.ndarray,
+    blue: np.ndarray,
+    green: np.ndarray,
+    red: np.ndarray,
+    begin: int,
+    end: int,
+    found: np.ndarray,
+) -> None:
     """Look the pixels begin..end up by their fine index, 3 x W."""
     for x in range(begin, end):
         found[0, x] = blue[index[0, x]]
@@ -46,20 +64,29 @@ def look_up_fine(index, blue, green, red, begin, end, found):  # noqa: ANN001, A
 
 
 @njit(inline="always")
-def across(packed, right):  # noqa: ANN001, ANN201
+def across(packed: np.uint32, right: np.float32) -> np.float32:
     """Blend the left and right halves of a blended table word; the result is in levels, 0..255."""
     left = F(np.int32(packed & np.uint32(0xFFFF)))
     return (left + (F(np.int32(packed >> np.uint32(16))) - left) * right) * F(1 / 256)
 
 
 @njit(inline="always")
-def level(value):  # noqa: ANN001, ANN201
+def level(value: np.float32) -> np.uint8:
     """Round to a uint8 level."""
     return np.uint8(np.int32(min(max(value, F(0)), F(255)) + F(0.5)))
 
 
 @njit(inline="always")
-def enhance_pixel(blue, green, red, found, right, unison, x, out):  # noqa: ANN001, ANN201
+def enhance_pixel(
+    blue: np.float32,
+    green: np.float32,
+    red: np.float32,
+    found: np.ndarray,
+    right: np.ndarray,
+    unison: np.ndarray,
+    x: int,
+    out: np.ndarray,
+) -> None:
     """Write one pixel: x + A (d + u (luminance(d) - d)), d = curve(x) - x."""
     weight = F(1) - (red * RED + green * GREEN + blue * BLUE) * F(1 / 255)
     to_blue = across(found[0, x], right[x]) - blue
@@ -73,7 +100,7 @@ def enhance_pixel(blue, green, red, found, right, unison, x, out):  # noqa: ANN0
 
 
 @njit(**JIT)
-def attend(row, attention):  # noqa: ANN001, ANN201
+def attend(row: np.ndarray, attention: np.ndarray) -> None:
     """Write the attention map of one row: 255 - luminance."""
     for x in range(attention.shape[0]):
         dark = F(255.5) - (F(row[3 * x + 2]) * RED + F(row[3 * x + 1]) * GREEN + F(row[3 * x]) * BLUE)
@@ -81,21 +108,27 @@ def attend(row, attention):  # noqa: ANN001, ANN201
 
 
 @njit(**JIT)
-def finish(row, found, right, unison, out):  # noqa: ANN001, ANN201
+def finish(row: np.ndarray, found: np.ndarray, right: np.ndarray, unison: np.ndarray, out: np.ndarray) -> None:
     """Write one enhanced row."""
     for x in range(right.shape[0]):
         enhance_pixel(F(row[3 * x]), F(row[3 * x + 1]), F(row[3 * x + 2]), found, right, unison, x, out)
 
 
 @njit(**JIT)
-def finish_clean(clean, found, right, unison, out):  # noqa: ANN001, ANN201
+def finish_clean(
+    clean: np.ndarray,
+    found: np.ndarray,
+    right: np.ndarray,
+    unison: np.ndarray,
+    out: np.ndarray,
+) -> None:
     """Write one enhanced row from its denoised levels, 3 x W."""
     for x in range(right.shape[0]):
         enhance_pixel(clean[0, x], clean[1, x], clean[2, x], found, right, unison, x, out)
 
 
 @njit(**JIT)
-def blend_unison(upper, lower, below, unison):  # noqa: ANN001, ANN201
+def blend_unison(upper: np.ndarray, lower: np.ndarray, below: np.uint32, unison: np.ndarray) -> None:
     """Blend two rows of the unison map, weights (256 - below) / 256 and below / 256."""
     weight = F(below) * F(1 / 256)
     for x in range(unison.shape[0]):
@@ -103,7 +136,7 @@ def blend_unison(upper, lower, below, unison):  # noqa: ANN001, ANN201
 
 
 @njit(**JIT)
-def mean_row(upper, lower, weight, blended, wide):  # noqa: ANN001, ANN201
+def mean_row(upper: np.ndarray, lower: np.ndarray, weight: np.float32, blended: np.ndarray, wide: np.ndarray) -> None:
     """Enlarge one row of the quarter-size mean picture fourfold, linearly, edges held: 3 x W."""
     small = blended.shape[1]
     width = wide.shape[1]
@@ -125,13 +158,13 @@ def mean_row(upper, lower, weight, blended, wide):  # noqa: ANN001, ANN201
 
 
 @njit(inline="always")
-def core(departure, limit):  # noqa: ANN001, ANN201
+def core(departure: np.float32, limit: np.float32) -> np.float32:
     """Shrink a departure towards zero by a limit."""
     return max(departure - limit, F(0)) + min(departure + limit, F(0))
 
 
 @njit(**JIT)
-def clean_row(row, wide, noise, clean, index):  # noqa: ANN001, ANN201
+def clean_row(row: np.ndarray, wide: np.ndarray, noise: np.float32, clean: np.ndarray, index: np.ndarray) -> None:
     """Denoise one row: `clean` in levels and `index` into the fine table, both 3 x W."""
     scale = F((FINE - 1) / np.sqrt(255.0))
     for x in range(clean.shape[1]):
@@ -152,7 +185,19 @@ def clean_row(row, wide, noise, clean, index):  # noqa: ANN001, ANN201
 
 
 @njit(**JIT)
-def rows(frame, table, unisons, tile, below, begins, right, first, last, out, attention):  # noqa: ANN001, ANN201
+def rows(
+    frame: np.ndarray,
+    table: np.ndarray,
+    unisons: np.ndarray,
+    tile: np.ndarray,
+    below: np.ndarray,
+    begins: np.ndarray,
+    right: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
+    attention: np.ndarray,
+) -> None:
     """Enhance the rows first..last."""
     mixed = np.empty(table.shape[1], np.uint32)
     found = np.empty((3, attention.shape[1]), np.uint32)
@@ -169,7 +214,21 @@ def rows(frame, table, unisons, tile, below, begins, right, first, last, out, at
 
 
 @njit(**JIT)
-def denoise_rows(frame, mean, noise, table, unisons, tile, below, begins, right, first, last, out, attention):  # noqa: ANN001, ANN201
+def denoise_rows(
+    frame: np.ndarray,
+    mean: np.ndarray,
+    noise: float,
+    table: np.ndarray,
+    unisons: np.ndarray,
+    tile: np.ndarray,
+    below: np.ndarray,
+    begins: np.ndarray,
+    right: np.ndarray,
+    first: int,
+    last: int,
+    out: np.ndarray,
+    attention: np.ndarray,
+) -> None:
     """Denoise and enhance the rows first..last."""
     width = attention.shape[1]
     mixed = np.empty(table.shape[1], np.uint32)

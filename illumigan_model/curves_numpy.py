@@ -12,7 +12,7 @@ import numpy as np
 
 from illumigan_model.curves import CHROMA_SHARE, FINE_STEPS, LUMA_SHARE, REDUCE, SPANS
 
-LUMA_BGR = np.float32([0.114, 0.587, 0.299])
+LUMA_BGR = np.array([0.114, 0.587, 0.299], np.float32)
 BAND = 32
 
 

@@ -68,9 +68,13 @@ def evaluate(models: Iterable[str], low: Path, high: Path) -> list[Score]:
     pairs = find_pairs(low, high)
     methods: dict[str, Method] = {"input": np.copy, "auto-gamma": auto_gamma, "CLAHE on L": clahe}
     for model in models:
-        enhancer = Enhancer(model, temporal=False)
-        methods[model] = lambda bgr, enhancer=enhancer: enhancer.enhance(bgr).image
+        methods[model] = still(Enhancer(model, temporal=False))
     return [score(name, method, pairs) for name, method in methods.items()]
+
+
+def still(enhancer: Enhancer) -> Method:
+    """Return an Enhancer as a function from photo to photo."""
+    return lambda bgr: enhancer.enhance(bgr).image
 
 
 def score(name: str, method: Method, pairs: list[tuple[Path, Path]]) -> Score:

@@ -91,13 +91,13 @@ def expose(radiance: np.ndarray, camera: Camera, rng: np.random.Generator) -> np
     sigma = np.sqrt(camera.shot * np.minimum(light, 1.0) + camera.read**2)
     noise = rng.standard_normal(light.shape, dtype=np.float32)
     if camera.grain > 0.35:
-        noise = cv2.GaussianBlur(noise, (0, 0), camera.grain)
-        noise /= noise.std() + 1e-6
+        blurred = cv2.GaussianBlur(noise, (0, 0), camera.grain)
+        noise = (blurred / (blurred.std() + 1e-6)).astype(np.float32)
     frame = np.round(255 * display(light + sigma * noise)).astype(np.uint8)
     frame = np.ascontiguousarray(frame[:, :, ::-1])
     if camera.jpeg:
         packed = cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, camera.jpeg])[1]
-        frame = cv2.imdecode(packed, cv2.IMREAD_COLOR)
+        return np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR))
     return frame
 
 
@@ -179,7 +179,7 @@ def night_light(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
         centre, reach = rng.uniform(0.35, 0.65), rng.uniform(0.12, 0.35)
         cone = np.exp(-(((x - centre) / (0.15 + 0.35 * np.clip(y - horizon, 0, 1))) ** 2))
         cone *= np.exp(-(((y - horizon - 0.2) / reach) ** 2))
-        light += (10 ** rng.uniform(-1.6, -0.3) * cone)[:, :, None] * np.float32([1.0, 0.97, 0.9])
+        light += (10 ** rng.uniform(-1.6, -0.3) * cone)[:, :, None] * np.array([1.0, 0.97, 0.9], np.float32)
     for _ in range(rng.integers(0, 5)):
         u, v, spread = rng.uniform(0, 1), rng.uniform(0.1, 0.9), rng.uniform(0.06, 0.3)
         distance = ((x - u) ** 2 + ((y - v) * height / width) ** 2) / spread**2
@@ -190,7 +190,7 @@ def night_light(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
 
 def lamp_colour(rng: np.random.Generator) -> np.ndarray:
     """Draw the colour of a lamp: sodium, white, cold, or a coloured sign; float32 R, G, B with maximum 1."""
-    colours = np.float32([[1, 0.62, 0.25], [1, 0.9, 0.75], [0.85, 0.93, 1.0], rng.uniform(0.15, 1, 3)])
+    colours = np.array([[1, 0.62, 0.25], [1, 0.9, 0.75], [0.85, 0.93, 1.0], rng.uniform(0.15, 1, 3)], np.float32)
     return colours[rng.choice(4, p=[0.35, 0.35, 0.2, 0.1])]
 
 
@@ -200,7 +200,7 @@ def lamps_in_view(height: int, width: int, horizon: float, rng: np.random.Genera
     for _ in range(rng.integers(0, 7)):
         u, v = rng.uniform(0, 1), horizon + rng.uniform(-0.02, 0.3)
         size = max(1, round(width * float(rng.uniform(0.002, 0.014))))
-        colour = np.float32([1, 0.05, 0.08]) if rng.random() < 0.5 else np.float32([1, 0.95, 0.85])
+        colour = np.array([1, 0.05, 0.08] if rng.random() < 0.5 else [1, 0.95, 0.85], np.float32)
         power = 10 ** rng.uniform(-0.2, 1.4)
         apart = size * rng.uniform(4, 9)
         for side in (-apart, apart):

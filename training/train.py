@@ -100,7 +100,7 @@ def train(config: dict[str, Any]) -> Path:
     average = torch.optim.swa_utils.AveragedModel(
         generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config["average"]), use_buffers=True
     )
-    parts = {"generator": generator, "optimizer": optimizer, "schedule": schedule, "average": average}
+    parts: dict[str, Any] = {"generator": generator, "optimizer": optimizer, "schedule": schedule, "average": average}
     resume = run / "resume.pt"
     if resume.is_file():
         saved = torch.load(resume, weights_only=True)

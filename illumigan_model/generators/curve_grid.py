@@ -75,6 +75,9 @@ def separable(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 class CurveGrid(nn.Module):
     """Predict a grid of tone curves from a thumbnail and apply it to the whole image."""
 
+    sums: Tensor
+    identity: Tensor
+
     def __init__(self, config: CurveGridConfig | None = None) -> None:
         super().__init__()
         self.config = config or CurveGridConfig()
@@ -89,8 +92,9 @@ class CurveGrid(nn.Module):
         self.tiles = nn.Conv2d(4 * width + 2 * rises, 4 * width, 1)
         self.head = nn.Conv2d(4 * width, 4 * rises + 1, 1)
         nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
-        nn.init.constant_(self.head.bias[-1:], 1.0)  # u begins near 0.7
+        bias = torch.zeros(4 * rises + 1)
+        bias[-1] = 1.0  # u begins near 0.7
+        self.head.bias = nn.Parameter(bias)
         # cumulative sum as a constant 1x1 convolution: knot k+1 = rises 0..k; knot 0 is black and stays 0
         sums = torch.ones(KNOTS, rises).tril(-1)
         self.register_buffer("sums", sums[:, :, None, None], persistent=False)

@@ -31,7 +31,8 @@ class TorchRuntime:
         torch.set_num_threads(threads)
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = load_checkpoint(find_weights(model, (".safetensors", ".pth"))).to(self.device)
-        self.architecture = "curve_grid" if isinstance(self.network, CurveGrid) else "attention_unet"
+        self.curves = self.network.curves if isinstance(self.network, CurveGrid) else None
+        self.architecture = "curve_grid" if self.curves else "attention_unet"
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
@@ -40,12 +41,11 @@ class TorchRuntime:
         try:
             with torch.inference_mode():
                 batch = torch.from_numpy(image).to(self.device)
-                if self.architecture == "curve_grid":
-                    return self.network.curves(batch)[0].cpu().numpy()
-                return self.network(batch)[0][0].cpu().numpy()
+                answer = self.curves(batch) if self.curves else self.network(batch)[0]
+                return answer[0].cpu().numpy()
         except RuntimeError as error:
             raise ModelError(f"torch failed on this frame: {error}") from error
 
     def close(self) -> None:
         """Free the network."""
-        del self.network
+        del self.network, self.curves
