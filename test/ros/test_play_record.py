@@ -146,8 +146,9 @@ def test_bad_bags_are_refused(launch, tmp_path):
         bag.add_topic("/camera/camera_info", CAMERA_INFO)
         bag.write("/camera/camera_info", 0, camera_info_cdr(64, 48, 0))
     (tmp_path / "empty.mcap").write_bytes(b"")
-    children = [launch("play_bag", tmp_path / name) for name in ("info", "empty.mcap", "nowhere.mp4")]
-    for child, sentence in zip(children, ("has no image topic", "cannot be read", "There is no bag or video"), strict=True):
+    reasons = {"info": "has no image topic", "empty.mcap": "cannot be read", "nowhere.mp4": "There is no bag or video"}
+    children = [launch("play_bag", tmp_path / name) for name in reasons]
+    for child, sentence in zip(children, reasons.values(), strict=True):
         output = finish(child, 2)
         assert output.startswith("error: ") and sentence in output and output.count("\n") == 1
 
