@@ -150,6 +150,7 @@ def apply(
     table = pack_tables(curves[:-1], fine=noise > 0)
     unisons = widen(curves[-1], where)
     flat, flat_out = frame.reshape(height, -1), out.reshape(height, -1)
+    flat.flags.writeable = False  # frames come both ways; one way means that the kernels are compiled once
     if noise > 0:
         mean = surroundings(frame)
         mean = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)

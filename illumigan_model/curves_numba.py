@@ -7,6 +7,7 @@ Kernels release the GIL.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,20 @@ from numba import njit
 from illumigan_model.curves import CHROMA_SHARE, LUMA_SHARE, SPANS
 from illumigan_model.curves import FINE_STEPS as FINE
 
-JIT: dict[str, Any] = {"nogil": True, "cache": True, "fastmath": True, "error_model": "numpy"}
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 LUMA_LIMIT, CHROMA_LIMIT = F(LUMA_SHARE), F(CHROMA_SHARE)
+
+
+JIT: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+
+
+def kept(kernel: Callable[..., None]) -> Callable[..., None]:
+    """Compile a kernel, and keep it with what it calls on disk where there is a place for that."""
+    try:
+        return njit(cache=True, **JIT)(kernel)
+    except RuntimeError:  # neither this folder nor the user's cache can be written to
+        return njit(**JIT)(kernel)
 
 
 @njit(**JIT)
@@ -184,7 +195,7 @@ def clean_row(row: np.ndarray, wide: np.ndarray, noise: np.float32, clean: np.nd
         index[2, x] = np.int32(np.sqrt(clean[2, x]) * scale + F(0.5))
 
 
-@njit(**JIT)
+@kept
 def rows(
     frame: np.ndarray,
     table: np.ndarray,
@@ -213,7 +224,7 @@ def rows(
         attend(frame[y], attention[y])
 
 
-@njit(**JIT)
+@kept
 def denoise_rows(
     frame: np.ndarray,
     mean: np.ndarray,

@@ -173,12 +173,15 @@ class Enhancer:
         """Run every path once on a dark picture: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         noisy = np.ascontiguousarray(ramp ^ (np.arange(64, dtype=np.uint8)[:, None, None] & 3))
-        for frame, denoise in ((noisy, self.denoise), (noisy, 0.0)):
-            wanted, self.denoise = self.denoise, denoise
-            try:
-                self.enhance(frame)
-            finally:
-                self.denoise = wanted
+        wanted = self.denoise
+        try:
+            for self.denoise in (0.0, 1.0):
+                try:
+                    self.enhance(noisy)
+                except OSError:  # a full disk keeps numba from storing what it compiled, not from running it
+                    self.enhance(noisy)
+        finally:
+            self.denoise = wanted
         self.reset()
 
 

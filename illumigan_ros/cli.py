@@ -1,18 +1,21 @@
-"""The `illumigan` command: enhance files, play footage as a camera, run the demo, look at the installation.
+"""The `illumigan` command: enhance files, play footage as a camera, run the demo, train, look at the installation.
 
-Each command imports what it needs when it runs: files are enhanced without ROS, and nothing here needs torch.
+Each command imports what it needs when it runs: files are enhanced without ROS and without torch.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import demo, play_bag
 from illumigan_ros.command_line import progress_bar, run
 
@@ -127,6 +130,57 @@ def enhance_bag(
 
 app.command("demo")(demo.command)
 app.command("play-bag")(play_bag.command)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="Training config, such as config/train_curve_grid.yaml.")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings to change: key=value.")] = None,
+) -> None:
+    """Train a generator; a killed run goes on from its last checkpoint."""
+    require_torch()
+    from illumigan_training.train import read_config
+    from illumigan_training.train import train as run_training
+
+    print(f"The run is in {run_training(read_config(config, overrides or []))}")
+
+
+@app.command()
+def evaluate(
+    low: Annotated[Path, typer.Argument(help="Folder of dark photos.")],
+    high: Annotated[Path, typer.Argument(help="Folder of the same photos, well lit, under the same names.")],
+    model: Annotated[list[str], typer.Option(help="Shipped weights or a file; may be repeated.")] = ["curve_grid"],  # noqa: B006
+) -> None:
+    """Print PSNR and SSIM of models on pairs of photos, next to classical baselines."""
+    try:
+        from illumigan_training.evaluate import evaluate as score
+    except ModuleNotFoundError as error:
+        raise IllumiganError(f"{error.name} is missing; install it with: pip install 'illumigan[train]'") from error
+
+    table = Table("method", "PSNR dB", "SSIM", "mean luminance")
+    for row in score(model, low, high):
+        table.add_row(row.method, f"{row.psnr:.2f}", f"{row.ssim:.3f}", f"{row.luma:.3f}")
+    Console().print(table)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a CurveGrid (.safetensors).")],
+    target: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+) -> None:
+    """Export trained weights to ONNX, for the node and the other commands."""
+    require_torch()
+    from illumigan_model.export import export_onnx
+
+    export_onnx(checkpoint, target)
+    print(f"Exported to {target}")
+
+
+def require_torch() -> None:
+    """Raise IllumiganError where training's dependencies are missing."""
+    missing = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'")
 
 
 @app.command()
