@@ -44,7 +44,6 @@ class Bench:
         )
         self.client = rclpy.create_node("bench", context=self._contexts[1])
         self.received: dict[str, list[Any]] = defaultdict(list)
-        self._clients: dict[str, Any] = {}
         self._listen(topics)
         self._executors = []
         self._threads = []
@@ -55,6 +54,7 @@ class Bench:
             self._executors.append(executor)
             self._threads.append(threading.Thread(target=executor.spin, daemon=True))
             self._threads[-1].start()
+        self._find_services()
 
     def _listen(self, topics: tuple[str, ...] | None) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
@@ -73,9 +73,10 @@ class Bench:
         self.client.create_subscription(DiagnosticArray, "/diagnostics", self.received["/diagnostics"].append, 50)
 
     def camera(self, kind: type, topic: str = "/image", qos: Any = 50) -> Any:
-        """Make a publisher and wait until the node listens to it."""
+        """Make a publisher and wait until it and the node, and the node and we, know each other."""
         publisher = self.client.create_publisher(kind, topic, qos)
-        self.wait(lambda: publisher.get_subscription_count() > 0)
+        self.wait(lambda: publisher.get_subscription_count() > 0 and self.node.count_publishers(topic) > 0)
+        self.wait(lambda: self.client.count_publishers("/enhanced/image") > 0)
         return publisher
 
     def wait(self, condition: Callable[[], Any]) -> Any:
@@ -99,23 +100,40 @@ class Bench:
         status = self.received["/diagnostics"][-1].status[0]
         return {"level": status.level, "message": status.message, **{pair.key: pair.value for pair in status.values}}
 
-    def call(self, kind: type, name: str, request: Any) -> Any:
-        """Call a service and return its response."""
-        if name not in self._clients:
-            self._clients[name] = self.client.create_client(kind, name)
-        client = self._clients[name]
-        self.wait(client.service_is_ready)
-        self.wait(lambda: self._is_known_to_server(name))  # before that, DDS may drop the request
-        future = client.call_async(request)
+    def call(self, name: str, request: Any) -> Any:
+        """Call a service of the node (change_state, set_parameters, enable, reset, get_state); return its response."""
+        future = self._services[name].call_async(request)
         self.wait(future.done)
         return future.result()
 
-    def _is_known_to_server(self, service: str) -> bool:
-        try:
-            known = self.node.get_client_names_and_types_by_node("bench", "/")
-        except Exception:  # the node has not discovered us at all yet
-            return False
-        return service in dict(known)
+    def _find_services(self) -> None:
+        """Make the clients, and wait until the node knows them all.
+
+        DDS drops a request that arrives before its sender is known. Endpoints become known in the order in which they
+        were made, so once the last one gets an answer, requests to all of them arrive.
+        """
+        from lifecycle_msgs.srv import ChangeState, GetState
+        from rcl_interfaces.srv import SetParameters
+        from std_srvs.srv import SetBool, Trigger
+
+        kinds = {
+            "change_state": ChangeState,
+            "set_parameters": SetParameters,
+            "enable": SetBool,
+            "reset": Trigger,
+            "get_state": GetState,
+        }
+        self._services = {name: self.client.create_client(kind, f"/enhance/{name}") for name, kind in kinds.items()}
+        for client in self._services.values():
+            self.wait(client.service_is_ready)
+        answers: list[Any] = []
+
+        def ask() -> bool:
+            answers.append(self._services["get_state"].call_async(GetState.Request()))
+            time.sleep(0.1)
+            return any(answer.done() for answer in answers)
+
+        self.wait(ask)
 
     def close(self) -> None:
         """Stop everything."""

@@ -41,16 +41,16 @@ def image(stamp: int, pixels: np.ndarray = NIGHT, encoding: str = "bgr8") -> Ima
 
 def transition(bench, which: int) -> bool:
     request = ChangeState.Request(transition=Transition(id=which))
-    return bench.call(ChangeState, "/enhance/change_state", request).success
+    return bench.call("change_state", request).success
 
 
 def state(bench) -> str:
-    return bench.call(GetState, "/enhance/get_state", GetState.Request()).current_state.label
+    return bench.call("get_state", GetState.Request()).current_state.label
 
 
 def set_parameter(bench, name: str, value):
     request = SetParameters.Request(parameters=[Parameter(name, value=value).to_parameter_msg()])
-    return bench.call(SetParameters, "/enhance/set_parameters", request).results[0]
+    return bench.call("set_parameters", request).results[0]
 
 
 def test_a_dark_frame_comes_out_brighter_with_its_own_header_and_its_attention(bench):
@@ -212,11 +212,11 @@ def test_parameters_change_live_or_say_why_not(bench):
 def test_enhancing_can_be_switched_off_and_on_again(bench):
     running = bench()
     camera = running.camera(Image)
-    assert running.call(SetBool, "/enhance/enable", SetBool.Request(data=False)).success
+    assert running.call("enable", SetBool.Request(data=False)).success
     camera.publish(image(1))
     np.testing.assert_array_equal(to_bgr(running.output(1)), NIGHT)
-    assert running.call(SetBool, "/enhance/enable", SetBool.Request(data=True)).success
-    assert running.call(Trigger, "/enhance/reset", Trigger.Request()).success
+    assert running.call("enable", SetBool.Request(data=True)).success
+    assert running.call("reset", Trigger.Request()).success
     camera.publish(image(2))
     assert to_bgr(running.output(2)).mean() > NIGHT.mean() + 5
 
