@@ -170,19 +170,17 @@ class Enhancer:
         return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out)
 
     def _warm_up(self) -> None:
-        """Run every path once on a dark picture: kernels get compiled and a broken model is found out now."""
+        """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
-        noisy = np.ascontiguousarray(ramp ^ (np.arange(64, dtype=np.uint8)[:, None, None] & 3))
-        wanted = self.denoise
-        try:
-            for self.denoise in (0.0, 1.0):
+        frame = np.ascontiguousarray(ramp)
+        answer = self._runtime.infer(as_planes(shrink(frame)))
+        check_finite(answer)
+        if self._runtime.architecture == "curve_grid":
+            for noise in (0.0, 1.0):
                 try:
-                    self.enhance(noisy)
+                    curves.apply(frame, answer, noise, self._pool, self.threads)
                 except OSError:  # a full disk keeps numba from storing what it compiled, not from running it
-                    self.enhance(noisy)
-        finally:
-            self.denoise = wanted
-        self.reset()
+                    curves.apply(frame, answer, noise, self._pool, self.threads)
 
 
 class Stopwatch:

@@ -6,6 +6,7 @@ import importlib
 
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import Runtime
+from illumigan_model.weights import find_weights
 
 RUNTIMES = {
     "onnxruntime": ("illumigan_model.runtimes.onnx_runtime", "OnnxRuntime"),
@@ -30,6 +31,7 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
     """
     if runtime != "auto" and runtime not in RUNTIMES:
         raise ModelError(f"there is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}")
+    find_weights(model)  # a name or file that is not there is no runtime's fault
     reasons: list[str] = []
     for name in RUNTIMES if runtime == "auto" else [runtime]:
         module, kind = RUNTIMES[name]
