@@ -54,7 +54,7 @@ setup(
             "ros-jazzy-rmw-fastrtps-cpp",
             "ros-jazzy-ament-index-python",
         ],
-        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15"],
+        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15", "scikit-image>=0.19"],
         "video": ["av>=12"],
         "dev": [
             "pytest>=8",
