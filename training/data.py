@@ -16,6 +16,7 @@ from typing import Any
 import cv2
 import numpy as np
 from rich.progress import track
+from torch.utils.data import IterableDataset, get_worker_info
 
 from illumigan_model.attention import luminance_u8
 from illumigan_model.errors import FrameError, IllumiganError
@@ -158,6 +159,25 @@ def draw_samples(
             yield Sample(planes(photo), planes(photo), planes(clahe(photo)), kind)
         else:
             yield Sample(planes(photo), planes(photo), planes(photo), kind)
+
+
+class SampleStream(IterableDataset[Sample]):
+    """The samples of a training config, for a DataLoader; every worker draws its own, by the seed and its number."""
+
+    def __init__(self, config: dict[str, Any], start: int) -> None:
+        """Load the photos; `start` (the step that training begins with) makes a resumed run draw new samples."""
+        super().__init__()
+        root = Path(config["root"]).expanduser()
+        self.normal = load_photos(config["normal"], root)
+        self.dark = load_photos(config["dark"], root) if config["shares"].get("dark") else []
+        self.shares, self.seed = config["shares"], config["seed"] + start
+
+    def __iter__(self) -> Iterator[Sample]:
+        """Draw samples for ever."""
+        worker = get_worker_info()
+        cv2.setNumThreads(1)
+        number = worker.id if worker else 0
+        return draw_samples(self.normal, self.dark, self.shares, self.seed + 100_003 * number)
 
 
 def relit_sample(photo: np.ndarray, rng: np.random.Generator) -> Sample:

@@ -141,19 +141,21 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
     # A photo that is itself dim is brought to a middle grey; one that is bright is left alone.
     middle = float(display(wanted).mean())
     wanted *= np.clip((0.36 if night else 0.42) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
-    wanted *= visible(radiance, camera)
+    # In a night scene the last glimmer is better left dark; an underexposed room is all glimmer.
+    wanted *= visible(radiance, camera, dark_levels=6.0 if night else 2.5)
     return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32), night)
 
 
-def visible(radiance: np.ndarray, camera: Camera) -> np.ndarray:
+def visible(radiance: np.ndarray, camera: Camera, dark_levels: float) -> np.ndarray:
     """Return how far light can be told from darkness: float H x W x 1 in [0, 1].
 
-    It has to stand out of the noise once averaged over a few pixels, and to reach the frame's first levels at all.
+    It has to stand out of the noise once averaged over a few pixels, and to rise above the frame's first `dark_levels`
+    levels of 255.
     """
     signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 2)
     noise = (camera.shot * signal + camera.read**2) / 4
     levels = 255 * display(signal)
-    reached = np.clip((levels - 1) / 7, 0, 1) ** 2
+    reached = np.clip((levels - 0.5) / dark_levels, 0, 1) ** 1.5
     return (reached * signal**2 / (signal**2 + 4 * noise))[:, :, None]
 
 

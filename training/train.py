@@ -10,7 +10,6 @@ import csv
 import sys
 import time
 from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +19,13 @@ import torch
 import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
+from torch.utils.data import DataLoader
 
 from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, apply_curves
 from illumigan_training import losses
-from illumigan_training.data import Sample, draw_samples, load_photos
+from illumigan_training.data import Sample, SampleStream
 
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -52,13 +52,9 @@ def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
 
 
 def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
-    """Yield batches for ever; the sequence depends on the seed and the step it starts from."""
-    root = Path(config["root"]).expanduser()
-    normal = load_photos(config["normal"], root)
-    dark = load_photos(config["dark"], root) if config["shares"].get("dark") else []
-    samples = draw_samples(normal, dark, config["shares"], config["seed"] + step)
-    while True:
-        yield stack(list(islice(samples, config["batch"])))
+    """Yield batches for ever; the sequence depends on the seed, the step it starts from and the number of workers."""
+    stream = SampleStream(config, step)
+    yield from DataLoader(stream, config["batch"], num_workers=config["workers"], collate_fn=stack)
 
 
 def stack(samples: list[Sample]) -> Batch:

@@ -16,7 +16,7 @@ CONFIG = Path(__file__).parents[2] / "config" / "train_curve_grid.yaml"
 @pytest.fixture
 def config(photos, tmp_path):
     config = read_config(CONFIG, [f"root={photos}", f"run={tmp_path / 'run'}", "steps=6", "batch=2", "save_every=3"])
-    return {**config, "normal": [{"folder": "day"}], "dark": [{"folder": "dark"}], "threads": 1}
+    return {**config, "normal": [{"folder": "day"}], "dark": [{"folder": "dark"}], "workers": 0}
 
 
 def test_a_run_leaves_weights_that_enhance(config, tmp_path):
