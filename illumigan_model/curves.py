@@ -111,11 +111,11 @@ def surroundings(frame: np.ndarray) -> np.ndarray:
 def estimate_noise(frame: np.ndarray) -> float:
     """Return the standard deviation of the noise in the darker half of a frame, in levels.
 
-    From the median absolute second difference along every 16th row, which edges hardly move; sqrt(6) is the norm of
+    From the median absolute second difference along every 32nd row, which edges hardly move; sqrt(6) is the norm of
     (1, -2, 1) and 0.6745 turns a median absolute deviation into a standard deviation.
     """
-    rows = frame[8::16, :, 1].astype(np.int16)
-    if rows.size < 64:
+    rows = frame[16::32, :, 1].astype(np.int16)
+    if rows.shape[0] < 4:
         rows = frame[:, :, 1].astype(np.int16)
     second = np.abs(rows[:, :-2] - 2 * rows[:, 1:-1] + rows[:, 2:])
     dark = second[rows[:, 1:-1] <= np.median(rows)]
@@ -129,12 +129,13 @@ def estimate_noise(frame: np.ndarray) -> float:
 
 
 def apply(
-    frame: np.ndarray, curves: np.ndarray, noise: float, pool: ThreadPoolExecutor, threads: int
+    frame: np.ndarray, mean: np.ndarray, curves: np.ndarray, noise: float, pool: ThreadPoolExecutor, threads: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Apply a grid of curves to a frame.
 
     Args:
         frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
+        mean: its `surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3; only looked at to denoise.
         curves: float32 in [0, 1], 25 x 9 x 16: 24 curve values and u, as `CurveGrid.curves` gives them.
         noise: departures from the surroundings up to about this many levels are taken for noise; 0 denoises nothing.
         pool: threads that help; `threads` - 1 of them are used.
@@ -152,14 +153,13 @@ def apply(
     flat, flat_out = frame.reshape(height, -1), out.reshape(height, -1)
     flat.flags.writeable = False  # frames come both ways; one way means that the kernels are compiled once
     if noise > 0:
-        mean = surroundings(frame)
-        mean = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
-        mean = mean.reshape(mean.shape[0], -1)
+        smooth = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
+        flat_mean = smooth.reshape(smooth.shape[0], -1)
 
     def band(first: int, last: int) -> None:
         rows = (where.tile, where.below, where.begins, where.right, first, last)
         if noise > 0:
-            kernel.denoise_rows(flat, mean, noise, table, unisons, *rows, flat_out, attention)
+            kernel.denoise_rows(flat, flat_mean, noise, table, unisons, *rows, flat_out, attention)
         else:
             kernel.rows(flat, table, unisons, *rows, flat_out, attention)
 

@@ -110,7 +110,8 @@ class Enhancer:
         """
         frame = check_frame(bgr)
         clock = Stopwatch()
-        thumbnail = shrink(frame)
+        mean = curves.surroundings(frame)
+        thumbnail = shrink(frame, mean)
         luma_in = float(luminance_u8(thumbnail).mean() / 255)
         clock.stop("thumbnail")
         share = self.strength * (night_share(luma_in) if self.daylight_gate else 1.0)
@@ -122,7 +123,7 @@ class Enhancer:
             return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
         if self._runtime.architecture == "curve_grid":
             now = time.monotonic() if stamp is None else stamp
-            image, attention = self._enhance_by_curves(frame, thumbnail, share, now, clock)
+            image, attention = self._enhance_by_curves(frame, mean, thumbnail, share, now, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
         luma_out = float(luminance_u8(image[::8, ::8]).mean() / 255)
@@ -138,7 +139,7 @@ class Enhancer:
         self._runtime.close()
 
     def _enhance_by_curves(
-        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, stamp: float, clock: Stopwatch
+        self, frame: np.ndarray, mean: np.ndarray, thumbnail: np.ndarray, share: float, stamp: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
         image = as_planes(thumbnail)
         grid = self._runtime.infer(image)
@@ -152,7 +153,7 @@ class Enhancer:
         grid = values[:-2].reshape(grid.shape).copy()
         grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
         clock.stop("stabilize")
-        enhanced = curves.apply(frame, grid, self.denoise * share * noise, self._pool, self.threads)
+        enhanced = curves.apply(frame, mean, grid, self.denoise * share * noise, self._pool, self.threads)
         clock.stop("apply")
         return enhanced
 
@@ -173,14 +174,15 @@ class Enhancer:
         """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
-        answer = self._runtime.infer(as_planes(shrink(frame)))
+        mean = curves.surroundings(frame)
+        answer = self._runtime.infer(as_planes(shrink(frame, mean)))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
             for noise in (0.0, 1.0):
                 try:
-                    curves.apply(frame, answer, noise, self._pool, self.threads)
+                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
                 except OSError:  # a full disk keeps numba from storing what it compiled, not from running it
-                    curves.apply(frame, answer, noise, self._pool, self.threads)
+                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
 
 
 class Stopwatch:
@@ -221,12 +223,13 @@ def check_finite(answer: np.ndarray) -> None:
         raise ModelError("the network answered with something that is not a number; try another runtime")
 
 
-def shrink(frame: np.ndarray) -> np.ndarray:
-    """Return the 256 x 144 thumbnail (uint8 BGR) of a frame, by area averaging; a large frame in two faster steps."""
-    factor = min(frame.shape[1] // THUMBNAIL_WH[0], frame.shape[0] // THUMBNAIL_WH[1])
-    if factor >= 3:
-        frame = cv2.resize(frame, None, fx=1 / 2, fy=1 / 2, interpolation=cv2.INTER_AREA)
-    return cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
+def shrink(frame: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Return the 256 x 144 thumbnail (uint8 BGR) of a frame by area averaging.
+
+    It is made from the frame's quarter-size mean picture where that is large enough, which is much faster.
+    """
+    is_enough = mean.shape[1] >= THUMBNAIL_WH[0] and mean.shape[0] >= THUMBNAIL_WH[1]
+    return cv2.resize(mean if is_enough else frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
 
 
 def as_planes(bgr: np.ndarray) -> np.ndarray:

@@ -54,7 +54,9 @@ def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
 def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
     """Yield batches for ever; the sequence depends on the seed, the step it starts from and the number of workers."""
     stream = SampleStream(config, step)
-    yield from DataLoader(stream, config["batch"], num_workers=config["workers"], collate_fn=stack)
+    # OpenCV's threads do not survive a fork
+    start = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if config["workers"] else {}
+    yield from DataLoader(stream, config["batch"], num_workers=config["workers"], collate_fn=stack, **start)
 
 
 def stack(samples: list[Sample]) -> Batch:

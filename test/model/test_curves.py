@@ -33,7 +33,7 @@ def picture(day, width, height):
 @pytest.mark.parametrize("width,height", SIZES)
 def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, pool, width, height):
     frame = picture(day, width, height)
-    image, attention = curves.apply(frame, grid, 0.0, pool, 2)
+    image, attention = curves.apply(frame, curves.surroundings(frame), grid, 0.0, pool, 2)
     rgb = torch.from_numpy(frame[:, :, ::-1].transpose(2, 0, 1).copy())[None] / 255
     wanted, dark = apply_curves(rgb, torch.from_numpy(grid)[None])
     wanted = wanted[0].clamp(0, 1).numpy().transpose(1, 2, 0)[:, :, ::-1] * 255
@@ -46,9 +46,9 @@ def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, pool, width
 @pytest.mark.parametrize("width,height", SIZES)
 def test_without_numba_the_pixels_are_the_same(day, grid, pool, monkeypatch, noise, width, height):
     frame = picture(day, width, height)
-    compiled = curves.apply(frame, grid, noise, pool, 2)
+    compiled = curves.apply(frame, curves.surroundings(frame), grid, noise, pool, 2)
     monkeypatch.setattr(curves, "HAVE_NUMBA", False)
-    plain = curves.apply(frame, grid, noise, pool, 2)
+    plain = curves.apply(frame, curves.surroundings(frame), grid, noise, pool, 2)
     for one, other in zip(compiled, plain, strict=True):
         assert cv2.absdiff(one, other).max() <= 1
 
@@ -56,8 +56,8 @@ def test_without_numba_the_pixels_are_the_same(day, grid, pool, monkeypatch, noi
 @pytest.mark.parametrize("threads", [1, 3])
 def test_the_number_of_threads_changes_no_pixel(day, grid, pool, threads):
     frame = picture(day, 131, 77)
-    wanted, _ = curves.apply(frame, grid, 2.0, pool, 2)
-    image, _ = curves.apply(frame, grid, 2.0, pool, threads)
+    wanted, _ = curves.apply(frame, curves.surroundings(frame), grid, 2.0, pool, 2)
+    image, _ = curves.apply(frame, curves.surroundings(frame), grid, 2.0, pool, threads)
     assert (image == wanted).all()
 
 
@@ -66,7 +66,7 @@ def test_denoising_calms_a_flat_wall_and_keeps_its_edge(pool):
     wall = np.full((128, 128, 3), 20, np.float32)
     wall[:, 64:] = 60
     frame = np.clip(wall + np.random.default_rng(0).normal(0, 3, wall.shape), 0, 255).astype(np.uint8)
-    image, _ = curves.apply(frame, identity, 3.0, pool, 2)
+    image, _ = curves.apply(frame, curves.surroundings(frame), identity, 3.0, pool, 2)
     left = (slice(None), slice(8, 56))
     assert image[left].std() < 0.6 * frame[left].std()
     assert image[:, 68:72].mean() - image[:, 56:60].mean() > 35

@@ -12,7 +12,7 @@ from illumigan_model.runtimes.select import RUNTIMES, open_runtime
 
 @pytest.fixture
 def thumbnail(night):
-    return as_planes(shrink(night))
+    return as_planes(shrink(night, night[::4, ::4]))
 
 
 @pytest.mark.parametrize("model", weights.available_models())

@@ -39,6 +39,10 @@ def test_a_run_learns(config):
     assert distance(load_checkpoint(run / "curve_grid.safetensors")) < distance(CurveGrid())
 
 
+def test_workers_draw_the_samples(config):
+    assert (train({**config, "workers": 1, "steps": 2}) / "resume.pt").is_file()
+
+
 def test_a_killed_run_goes_on_where_it_was(config):
     run = train(config)
     train({**config, "steps": 6})
