@@ -9,7 +9,7 @@ import importlib.metadata
 import importlib.util
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 from rich.console import Console
@@ -59,7 +59,7 @@ def enhance_images(
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
     strength: Strength = 1.0,
-    attention: Annotated[Path | None, typer.Option(help="Folder for the attention maps.")] = None,
+    attention: Annotated[Optional[Path], typer.Option(help="Folder for the attention maps.")] = None,
     daylight_gate: Annotated[bool, typer.Option("--daylight-gate", help="Leave bright pictures as they are.")] = False,
 ) -> None:
     """Enhance a folder of pictures, each by itself."""
@@ -80,7 +80,7 @@ def enhance_video(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264, no sound).")],
     *,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="Show the input left of the result.")] = False,
-    attention: Annotated[Path | None, typer.Option(help="Write a second video with the attention map.")] = None,
+    attention: Annotated[Optional[Path], typer.Option(help="Write a second video with the attention map.")] = None,
     display: Annotated[bool, typer.Option("--display", help="Show the frames in a window; q closes it.")] = False,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
@@ -110,7 +110,7 @@ def enhance_bag(
     source: Annotated[Path, typer.Argument(metavar="IN", help="rosbag2 folder, .mcap or .db3 file, or a video.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the new bag (mcap).")],
     *,
-    topic: Annotated[str | None, typer.Option(help="Image topic; needed if the bag has several.")] = None,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic; needed if the bag has several.")] = None,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
     strength: Strength = 1.0,
@@ -135,7 +135,7 @@ app.command("play-bag")(play_bag.command)
 @app.command()
 def train(
     config: Annotated[Path, typer.Argument(help="Training config, such as config/train_curve_grid.yaml.")],
-    overrides: Annotated[list[str] | None, typer.Argument(help="Settings to change: key=value.")] = None,
+    overrides: Annotated[Optional[list[str]], typer.Argument(help="Settings to change: key=value.")] = None,
 ) -> None:
     """Train a generator; a killed run goes on from its last checkpoint."""
     require_torch()

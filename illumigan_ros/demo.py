@@ -12,7 +12,7 @@ import shutil
 import signal
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, Optional
 
 import typer
 
@@ -154,9 +154,9 @@ def command(
     out: Annotated[
         Path, typer.Option(help="Folder for the results; those of an earlier demo there are replaced.")
     ] = Path("demo_out"),
-    bag: Annotated[Path | None, typer.Option(help="Use this bag instead of the built-in night drive.")] = None,
-    video: Annotated[Path | None, typer.Option(help="Use this video instead of the built-in night drive.")] = None,
-    topic: Annotated[str | None, typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
+    bag: Annotated[Optional[Path], typer.Option(help="Use this bag instead of the built-in night drive.")] = None,
+    video: Annotated[Optional[Path], typer.Option(help="Use this video instead of the built-in night drive.")] = None,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
     size: Annotated[str, typer.Option(help="Size of the built-in drive.")] = "640x360",
     seconds: Annotated[float, typer.Option(help="How much footage to play.", min=0.5)] = 10.0,
     model: Annotated[str, typer.Option(help="Name of shipped weights, or a path to a file.")] = "curve_grid",

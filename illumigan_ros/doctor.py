@@ -20,7 +20,7 @@ from rich.table import Table
 
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_ros.command_line import ros_node
-from illumigan_ros.environment import MALLOC, shared_file
+from illumigan_ros.environment import MALLOC, profiles_variable, shared_file
 from illumigan_ros.output_files import reason
 from illumigan_ros.video import load_av
 
@@ -183,16 +183,15 @@ def look_at_ros() -> Iterator[Finding]:
 
 
 def _shared_memory() -> Iterator[Finding]:
-    profile = os.environ.get("FASTDDS_DEFAULT_PROFILES_FILE") or os.environ.get("FASTRTPS_DEFAULT_PROFILES_FILE")
+    variable = profiles_variable()
+    profile = os.environ.get(variable)
     ours = shared_file("config/fastdds_shm.xml")
     if profile and Path(profile).is_file():
         yield Finding("Fast DDS profile", GOOD, profile)
     elif profile:
         yield Finding("Fast DDS profile", NOTE, f"{profile} does not exist")
     else:
-        yield Finding(
-            "Fast DDS profile", NOTE, f"not set here; frames travel faster with FASTDDS_DEFAULT_PROFILES_FILE={ours}"
-        )
+        yield Finding("Fast DDS profile", NOTE, f"not set here; frames travel faster with {variable}={ours}")
     shm = Path("/dev/shm")
     if shm.is_dir():
         free = shutil.disk_usage(shm).free

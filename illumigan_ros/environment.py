@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import random
 import socket
@@ -40,8 +41,25 @@ def ros_environment() -> dict[str, str]:
     environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     profile = shared_file("config/fastdds_shm.xml")
     if profile is not None:
-        environment |= {"FASTDDS_DEFAULT_PROFILES_FILE": str(profile), "FASTRTPS_DEFAULT_PROFILES_FILE": str(profile)}
+        environment[profiles_variable()] = str(profile)
     return environment
+
+
+def profiles_variable() -> str:
+    """Return the environment variable that names Fast DDS' profile file; version 3, from Kilted on, renamed it."""
+    distribution = os.environ.get("ROS_DISTRO")
+    if distribution is None and _has_jazzy_wheels():
+        distribution = "jazzy"
+    is_old = distribution in ("humble", "iron", "jazzy")
+    return "FASTRTPS_DEFAULT_PROFILES_FILE" if is_old else "FASTDDS_DEFAULT_PROFILES_FILE"
+
+
+def _has_jazzy_wheels() -> bool:
+    try:
+        importlib.metadata.version("ros-jazzy-rclpy")
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def _free_domain() -> int:

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -138,15 +138,15 @@ def command(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="BAG_OR_VIDEO", help="rosbag2 folder, .mcap, .db3 or a video file")],
     *,
-    topic: Annotated[str | None, typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
     rate: Annotated[float, typer.Option(help="Speed: 2 plays twice as fast.")] = 1.0,
     loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
     clock: Annotated[bool, typer.Option("--clock", help="Publish the recorded time on /clock.")] = False,
     restamp: Annotated[bool, typer.Option("--restamp", help="Put the current time into the headers.")] = False,
-    seconds: Annotated[float | None, typer.Option(help="Play only so many seconds of the footage.")] = None,
+    seconds: Annotated[Optional[float], typer.Option(help="Play only so many seconds of the footage.")] = None,
     wait_for_subscribers: Annotated[int, typer.Option(help="Wait for so many subscribers before the first frame.")] = 0,
     wait_timeout: Annotated[float, typer.Option(help="Seconds to wait for them.")] = 30.0,
-    report: Annotated[Path | None, typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
+    report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
 ) -> None:
     """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
     if rate <= 0:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -159,12 +159,12 @@ def command(
     out: Annotated[Path, typer.Argument(help="Folder of the new bag.")],
     topics: Annotated[list[str], typer.Argument(help="Topics to record.")],
     *,
-    idle: Annotated[float | None, typer.Option(help="Stop after so many seconds without a message.")] = None,
-    max_messages: Annotated[int | None, typer.Option(help="Stop after so many messages.")] = None,
+    idle: Annotated[Optional[float], typer.Option(help="Stop after so many seconds without a message.")] = None,
+    max_messages: Annotated[Optional[int], typer.Option(help="Stop after so many messages.")] = None,
     wait: Annotated[
-        float | None, typer.Option(help="Give up on a topic without publisher after so many seconds.")
+        Optional[float], typer.Option(help="Give up on a topic without publisher after so many seconds.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="Write stamps and times of reception (ns) as JSON.")] = None,
+    report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of reception (ns) as JSON.")] = None,
 ) -> None:
     """Record topics into an mcap bag until Ctrl-C; the bag and its count are complete when the command returns."""
     with ros_node("record_bag", context.obj or []) as node, BagWriter(out) as bag:

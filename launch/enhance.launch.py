@@ -22,10 +22,9 @@ MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": "268435456",
     "MALLOC_TOP_PAD_": "67108864",
 }
-# Fast DDS renamed its variable: Humble to Jazzy read the second, later ones the first and complain about the second.
-# Other middleware reads neither.
-PROFILES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")
-ONLY_NEW_NAME = ("kilted", "lyrical", "rolling")
+# Fast DDS 3, from Kilted on, renamed its variable and complains about the old name. Other middleware reads neither.
+PROFILES_OF_FAST_DDS_2, PROFILES_OF_FAST_DDS_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
+WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -85,6 +84,8 @@ def _enhance(context: LaunchContext) -> list[Node]:
     def value(name: str) -> str:
         return LaunchConfiguration(name).perform(context)
 
+    if not Path(value("params_file")).is_file():
+        raise FileNotFoundError(f"There is no parameter file {value('params_file')}; look at params_file:=.")
     image = value("image")
     logger = ".".join([*value("camera").strip("/").split("/"), "enhance"]).lstrip(".")
     return [
@@ -122,7 +123,8 @@ def _parameters(value: Callable[[str], str]) -> dict[str, object]:
 def _environment(*, shm: bool, malloc: bool) -> dict[str, str]:
     """Return what is added to the node's environment, which wins over us where it already says something."""
     wanted = dict(MALLOC) if malloc else {}
-    if shm and not any(name in os.environ for name in PROFILES):
-        names = PROFILES[:1] if os.environ.get("ROS_DISTRO") in ONLY_NEW_NAME else PROFILES
-        wanted.update(dict.fromkeys(names, str(CONFIG / "fastdds_shm.xml")))
+    is_old = os.environ.get("ROS_DISTRO") in WITH_FAST_DDS_2
+    profiles = PROFILES_OF_FAST_DDS_2 if is_old else PROFILES_OF_FAST_DDS_3
+    if shm:
+        wanted[profiles] = str(CONFIG / "fastdds_shm.xml")
     return {name: text for name, text in wanted.items() if name not in os.environ}

@@ -55,7 +55,7 @@ def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
     """Yield batches for ever; the sequence depends on the seed, the step it starts from and the number of workers."""
     stream = SampleStream(config, step)
     # OpenCV's threads do not survive a fork
-    start = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if config["workers"] else {}
+    start: dict[str, Any] = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if config["workers"] else {}
     yield from DataLoader(stream, config["batch"], num_workers=config["workers"], collate_fn=stack, **start)
 
 
