@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
+from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import ModelError
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig, from_enlightengan
 
@@ -79,6 +81,14 @@ def test_original_weights_give_the_published_picture(prefix):
         made, attention = net(image)
     assert torch.allclose(made, published(state, image), atol=1e-4)
     assert attention.shape == (1, 1, 32, 48)
+
+
+def test_an_original_checkpoint_file_runs(tmp_path):
+    torch.save(original_state(), tmp_path / "200_net_G_A.pth")
+    frame = np.full((48, 64, 3), 30, np.uint8)
+    made = Enhancer(str(tmp_path / "200_net_G_A.pth")).enhance(frame)
+    assert made.report.runtime == "torch"
+    assert made.image.shape == frame.shape
 
 
 def test_other_weights_are_refused_in_a_sentence():
