@@ -16,10 +16,10 @@ The pass is compiled by numba where that is installed, else it runs in NumPy wit
 from __future__ import annotations
 
 import importlib
-import importlib.util
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from types import ModuleType
 
 import cv2
 import numpy as np
@@ -35,7 +35,19 @@ REDUCE = 4
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
 """Knot values of the curves that change nothing, 24 x 1 x 1."""
 
-HAVE_NUMBA = importlib.util.find_spec("numba") is not None
+
+@lru_cache(maxsize=1)
+def open_kernel() -> tuple[ModuleType, str]:
+    """Return the module that runs the pass, and why it is not the compiled one ("" if it is)."""
+    try:
+        return importlib.import_module("illumigan_model.curves_numba"), ""
+    except Exception as error:  # a numba that does not fit NumPy raises more than ImportError
+        return importlib.import_module("illumigan_model.curves_numpy"), f"numba cannot be used: {error}"
+
+
+def kernel_reason() -> str:
+    """Return why frames are enhanced by the slow NumPy kernel, "" if they are not."""
+    return open_kernel()[1]
 
 
 @dataclass(frozen=True)
@@ -144,7 +156,7 @@ def apply(
     Returns:
         (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W).
     """
-    kernel = importlib.import_module(f"illumigan_model.curves_{'numba' if HAVE_NUMBA else 'numpy'}")
+    kernel, _ = open_kernel()
     height, width = frame.shape[:2]
     where = plan(width, height)
     out, attention = np.empty_like(frame), np.empty((height, width), np.uint8)
@@ -159,7 +171,8 @@ def apply(
     def band(first: int, last: int) -> None:
         rows = (where.tile, where.below, where.begins, where.right, first, last)
         if noise > 0:
-            kernel.denoise_rows(flat, flat_mean, noise, table, unisons, *rows, flat_out, attention)
+            limits = (LUMA_SHARE * noise, CHROMA_SHARE * noise)
+            kernel.denoise_rows(flat, flat_mean, *limits, table, unisons, *rows, flat_out, attention)
         else:
             kernel.rows(flat, table, unisons, *rows, flat_out, attention)
 

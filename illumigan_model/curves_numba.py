@@ -2,7 +2,8 @@
 
 All arrays are as `curves` lays them out: `frame` and `out` uint8 H x 3W (B, G, R interleaved), `attention` uint8
 H x W, `mean` uint8 (H // 4) x 3 (W // 4), `table` uint32 9 x (17 * 3 * steps), `unisons` float32 9 x W.
-Kernels release the GIL.
+Kernels release the GIL. What they need comes as arguments: numba keeps compiled code on disk and looks only at this
+file to tell whether it is stale.
 """
 
 from __future__ import annotations
@@ -13,12 +14,8 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from illumigan_model.curves import CHROMA_SHARE, LUMA_SHARE, SPANS
-from illumigan_model.curves import FINE_STEPS as FINE
-
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
-LUMA_LIMIT, CHROMA_LIMIT = F(LUMA_SHARE), F(CHROMA_SHARE)
 
 
 JIT: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
@@ -175,18 +172,26 @@ def core(departure: np.float32, limit: np.float32) -> np.float32:
 
 
 @njit(**JIT)
-def clean_row(row: np.ndarray, wide: np.ndarray, noise: np.float32, clean: np.ndarray, index: np.ndarray) -> None:
-    """Denoise one row: `clean` in levels and `index` into the fine table, both 3 x W."""
-    scale = F((FINE - 1) / np.sqrt(255.0))
+def clean_row(
+    row: np.ndarray,
+    wide: np.ndarray,
+    luma_limit: np.float32,
+    chroma_limit: np.float32,
+    steps: int,
+    clean: np.ndarray,
+    index: np.ndarray,
+) -> None:
+    """Denoise one row: `clean` in levels and `index` into the table of so many steps, both 3 x W."""
+    scale = F((steps - 1) / np.sqrt(255.0))
     for x in range(clean.shape[1]):
         blue, green, red = F(row[3 * x]) - wide[0, x], F(row[3 * x + 1]) - wide[1, x], F(row[3 * x + 2]) - wide[2, x]
         luma = red * RED + green * GREEN + blue * BLUE
         dark = F(1) - (wide[2, x] * RED + wide[1, x] * GREEN + wide[0, x] * BLUE) * F(1 / 255)
-        limit = noise * dark * dark
-        kept = core(luma, limit * LUMA_LIMIT)
-        blue = wide[0, x] + kept + core(blue - luma, limit * CHROMA_LIMIT)
-        green = wide[1, x] + kept + core(green - luma, limit * CHROMA_LIMIT)
-        red = wide[2, x] + kept + core(red - luma, limit * CHROMA_LIMIT)
+        share = dark * dark
+        kept = core(luma, share * luma_limit)
+        blue = wide[0, x] + kept + core(blue - luma, share * chroma_limit)
+        green = wide[1, x] + kept + core(green - luma, share * chroma_limit)
+        red = wide[2, x] + kept + core(red - luma, share * chroma_limit)
         clean[0, x] = min(max(blue, F(0)), F(255))
         clean[1, x] = min(max(green, F(0)), F(255))
         clean[2, x] = min(max(red, F(0)), F(255))
@@ -215,7 +220,7 @@ def rows(
     unison = np.empty(attention.shape[1], np.float32)
     for y in range(first, last):
         blend_tables(table[tile[y]], table[tile[y] + 1], below[y], mixed)
-        for span in range(SPANS):
+        for span in range(begins.shape[0] - 1):
             at = span * 768
             blue, green, red = mixed[at : at + 256], mixed[at + 256 : at + 512], mixed[at + 512 : at + 768]
             look_up(frame[y], blue, green, red, begins[span], begins[span + 1], found)
@@ -228,7 +233,8 @@ def rows(
 def denoise_rows(
     frame: np.ndarray,
     mean: np.ndarray,
-    noise: float,
+    luma_limit: float,
+    chroma_limit: float,
     table: np.ndarray,
     unisons: np.ndarray,
     tile: np.ndarray,
@@ -241,7 +247,8 @@ def denoise_rows(
     attention: np.ndarray,
 ) -> None:
     """Denoise and enhance the rows first..last."""
-    width = attention.shape[1]
+    width, spans = attention.shape[1], begins.shape[0] - 1
+    steps = table.shape[1] // (3 * spans)
     mixed = np.empty(table.shape[1], np.uint32)
     found = np.empty((3, width), np.uint32)
     unison = np.empty(width, np.float32)
@@ -253,12 +260,12 @@ def denoise_rows(
         upper = int(place)
         lower = min(upper + 1, mean.shape[0] - 1)
         mean_row(mean[upper], mean[lower], F(place - upper), blended, wide)
-        clean_row(frame[y], wide, F(noise), clean, index)
+        clean_row(frame[y], wide, F(luma_limit), F(chroma_limit), steps, clean, index)
         blend_tables(table[tile[y]], table[tile[y] + 1], below[y], mixed)
-        for span in range(SPANS):
-            at = span * 3 * FINE
-            blue, green = mixed[at : at + FINE], mixed[at + FINE : at + 2 * FINE]
-            red = mixed[at + 2 * FINE : at + 3 * FINE]
+        for span in range(spans):
+            at = span * 3 * steps
+            blue, green = mixed[at : at + steps], mixed[at + steps : at + 2 * steps]
+            red = mixed[at + 2 * steps : at + 3 * steps]
             look_up_fine(index, blue, green, red, begins[span], begins[span + 1], found)
         blend_unison(unisons[tile[y]], unisons[tile[y] + 1], below[y], unison)
         finish_clean(clean, found, right, unison, out[y])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from illumigan_model.curves import CHROMA_SHARE, FINE_STEPS, LUMA_SHARE, REDUCE, SPANS
+from illumigan_model.curves import FINE_STEPS, REDUCE, SPANS
 
 LUMA_BGR = np.array([0.114, 0.587, 0.299], np.float32)
 BAND = 32
@@ -42,7 +42,8 @@ def rows(
 def denoise_rows(
     frame: np.ndarray,
     mean: np.ndarray,
-    noise: float,
+    luma_limit: float,
+    chroma_limit: float,
     table: np.ndarray,
     unisons: np.ndarray,
     tile: np.ndarray,
@@ -61,9 +62,9 @@ def denoise_rows(
         around = wide[band]
         departure = levels - around
         luma = departure @ LUMA_BGR
-        limit = noise * (1 - around @ LUMA_BGR / 255) ** 2
-        kept = core(luma, limit * LUMA_SHARE)[:, :, None]
-        colour = core(departure - luma[:, :, None], (limit * CHROMA_SHARE)[:, :, None])
+        share = (1 - around @ LUMA_BGR / 255) ** 2
+        kept = core(luma, share * luma_limit)[:, :, None]
+        colour = core(departure - luma[:, :, None], (share * chroma_limit)[:, :, None])
         clean = np.clip(around + kept + colour, 0, 255)
         index = (np.sqrt(clean) * ((FINE_STEPS - 1) / np.sqrt(255)) + 0.5).astype(np.int64)
         place = (table, unisons, tile[band], below[band], begins, right)

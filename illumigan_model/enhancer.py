@@ -18,6 +18,7 @@ from illumigan_model.stabilizer import Stabilizer, night_share
 
 THUMBNAIL_WH = (256, 144)
 SMALLEST_SIDE = 16
+INVISIBLE = 1 / 255
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Enhancer:
         self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads)
         self._pool = ThreadPoolExecutor(max(self.threads - 1, 1), thread_name_prefix="curves")
         self._stabilizer = Stabilizer()
+        self._is_closed = False
         self._warm_up()
 
     @property
@@ -114,16 +116,14 @@ class Enhancer:
         thumbnail = shrink(frame, mean)
         luma_in = float(luminance_u8(thumbnail).mean() / 255)
         clock.stop("thumbnail")
-        share = self.strength * (night_share(luma_in) if self.daylight_gate else 1.0)
-        if share == 0:
-            self._stabilizer.reset()
+        share = self.strength * self._gate(luma_in, thumbnail, time.monotonic() if stamp is None else stamp)
+        if share < INVISIBLE:
             attention = attention_u8(frame)
             clock.stop("attention")
-            reason = "strength 0" if self.strength == 0 else "daylight"
+            reason = "strength 0" if self.strength < INVISIBLE else "daylight"
             return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
         if self._runtime.architecture == "curve_grid":
-            now = time.monotonic() if stamp is None else stamp
-            image, attention = self._enhance_by_curves(frame, mean, thumbnail, share, now, clock)
+            image, attention = self._enhance_by_curves(frame, mean, thumbnail, share, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
         luma_out = float(luminance_u8(image[::8, ::8]).mean() / 255)
@@ -134,26 +134,39 @@ class Enhancer:
         self._stabilizer.reset()
 
     def close(self) -> None:
-        """Free the runtime and the threads."""
-        self._pool.shutdown()
-        self._runtime.close()
+        """Free the runtime and the threads; calling it twice is fine."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._pool.shutdown()
+            self._runtime.close()
+
+    def __enter__(self) -> Enhancer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _gate(self, luma: float, thumbnail: np.ndarray, stamp: float) -> float:
+        """Return how much of the enhancement this frame gets, 0..1; tells the stabilizer of the frame."""
+        share = night_share(luma) if self.daylight_gate else 1.0
+        if not self.temporal:
+            return share
+        self._stabilizer.observe(thumbnail, stamp)
+        return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _enhance_by_curves(
-        self, frame: np.ndarray, mean: np.ndarray, thumbnail: np.ndarray, share: float, stamp: float, clock: Stopwatch
+        self, frame: np.ndarray, mean: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        image = as_planes(thumbnail)
-        grid = self._runtime.infer(image)
+        grid = self._runtime.infer(as_planes(thumbnail))
         check_finite(grid)
         clock.stop("network")
-        noise = curves.estimate_noise(frame) if self.denoise > 0 else 0.0
-        values = np.append(grid.ravel(), [np.float32(noise), np.float32(share)]).astype(np.float32)
+        noise = np.float32(curves.estimate_noise(frame) if self.denoise > 0 else 0)
         if self.temporal:
-            values = self._stabilizer.smooth(values, image, stamp)
-        noise, share = float(values[-2]), float(values[-1])
-        grid = values[:-2].reshape(grid.shape).copy()
+            grid, noise = self._stabilizer.smooth("grid", grid), self._stabilizer.smooth("noise", noise)
+        grid = grid.copy()
         grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
         clock.stop("stabilize")
-        enhanced = curves.apply(frame, mean, grid, self.denoise * share * noise, self._pool, self.threads)
+        enhanced = curves.apply(frame, mean, grid, self.denoise * share * float(noise), self._pool, self.threads)
         clock.stop("apply")
         return enhanced
 

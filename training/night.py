@@ -140,9 +140,9 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
     wanted = scene * evened * np.asarray(camera.balance, np.float32)
     # A photo that is itself dim is brought to a middle grey; one that is bright is left alone.
     middle = float(display(wanted).mean())
-    wanted *= np.clip((0.36 if night else 0.42) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
+    wanted *= np.clip((0.36 if night else 0.46) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
     # In a night scene the last glimmer is better left dark; an underexposed room is all glimmer.
-    wanted *= visible(radiance, camera, dark_levels=6.0 if night else 2.5)
+    wanted *= visible(radiance, camera, dark_levels=6.0 if night else 1.2)
     return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32), night)
 
 

@@ -12,10 +12,11 @@ import numpy as np
 
 
 class Runtime(Protocol):
-    """What every runtime offers."""
+    """What every runtime offers; `notes` say in one sentence each what of it does not work on this machine."""
 
     name: str
     architecture: str
+    notes: list[str]
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network once; see the package's docstring for shapes."""

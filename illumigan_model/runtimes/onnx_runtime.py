@@ -31,6 +31,8 @@ class OnnxRuntime:
             raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again")
         self.architecture = facts["architecture"]
         self.input = self.session.get_inputs()[0].name
+        wanted, used = present_providers()[0], self.session.get_providers()[0]
+        self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs"]
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
@@ -50,10 +52,14 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
-    present = [provider for provider in PROVIDERS if provider in onnxruntime.get_available_providers()]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=present)
+        return onnxruntime.InferenceSession(str(path), options, providers=present_providers())
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
             f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again"
         ) from error
+
+
+def present_providers() -> list[str]:
+    """Return the execution providers that are installed, fastest first."""
+    return [provider for provider in PROVIDERS if provider in onnxruntime.get_available_providers()]

@@ -42,5 +42,5 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
         except ImportError as error:
             reasons.append(f"{name}: it is not installed ({error})")
         else:
-            return opened, reasons
+            return opened, reasons + opened.notes
     raise ModelError("; ".join(reasons))

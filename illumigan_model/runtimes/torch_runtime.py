@@ -32,6 +32,7 @@ class TorchRuntime:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.network = load_checkpoint(find_weights(model, (".safetensors", ".pth"))).to(self.device)
         self.curves = self.network.curves if isinstance(self.network, CurveGrid) else None
+        self.notes: list[str] = []
         self.architecture = "curve_grid" if self.curves else "attention_unet"
 
     def infer(self, image: np.ndarray) -> np.ndarray:

@@ -45,12 +45,12 @@ def verify(shipped: Path) -> None:
     """Check a shipped file against its recorded sha256.
 
     Raises:
-        ModelError: the file has changed since it was shipped.
+        ModelError: the file has changed since it was shipped, or its record is missing.
     """
-    for line in shipped.with_suffix(".sha256").read_text().splitlines():
-        digest, name = line.split()
-        if name == shipped.name and digest != sha256(shipped):
-            raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again")
+    record = shipped.with_suffix(".sha256")
+    recorded = record.read_text().split() if record.is_file() else []
+    if f"{sha256(shipped)} {shipped.name}" not in (f"{d} {n}" for d, n in zip(recorded[::2], recorded[1::2])):  # noqa: B905
+        raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again")
 
 
 def sha256(path: Path) -> str:

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from illumigan_model import curves
+from illumigan_model import curves, curves_numpy
 from illumigan_model.generators.curve_grid import apply_curves
 
 SIZES = [(16, 16), (17, 31), (131, 77), (640, 361)]
@@ -47,7 +48,7 @@ def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, pool, width
 def test_without_numba_the_pixels_are_the_same(day, grid, pool, monkeypatch, noise, width, height):
     frame = picture(day, width, height)
     compiled = curves.apply(frame, curves.surroundings(frame), grid, noise, pool, 2)
-    monkeypatch.setattr(curves, "HAVE_NUMBA", False)
+    monkeypatch.setattr(curves, "open_kernel", lambda: (curves_numpy, "for this test"))
     plain = curves.apply(frame, curves.surroundings(frame), grid, noise, pool, 2)
     for one, other in zip(compiled, plain, strict=True):
         assert cv2.absdiff(one, other).max() <= 1
@@ -77,6 +78,17 @@ def test_the_noise_estimate_finds_the_noise(sigma):
     clean = np.full((360, 640, 3), 60.0)
     frame = np.clip(clean + np.random.default_rng(3).normal(0, sigma, clean.shape), 0, 255).round().astype(np.uint8)
     assert curves.estimate_noise(frame) == pytest.approx(sigma, rel=0.1, abs=0.35)
+
+
+def test_a_numba_that_cannot_be_imported_is_no_obstacle(tmp_path):
+    (tmp_path / "numba.py").write_text("raise SystemError('numba needs another NumPy')")
+    code = (
+        "from illumigan_model import curves, enhancer; import numpy as np;"
+        "made = enhancer.Enhancer().enhance(np.full((64, 64, 3), 20, np.uint8));"
+        "assert made.image.mean() > 22; assert 'needs another NumPy' in curves.kernel_reason()"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
 
 
 def test_the_running_path_needs_no_torch():

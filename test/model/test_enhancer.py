@@ -68,12 +68,30 @@ def test_what_is_no_frame_is_refused_and_the_next_frame_is_served(enhancer, nigh
     assert enhancer.enhance(night).report.bypassed is None
 
 
-def test_day_passes_the_gate_untouched(enhancer, day):
+def test_day_passes_the_gate_untouched(day):
+    enhancer = Enhancer(temporal=False)
     made = enhancer.enhance(day)
     assert made.report.bypassed == "daylight"
     assert made.image is day
     enhancer.daylight_gate = False
     assert enhancer.enhance(day).report.bypassed is None
+
+
+def test_at_the_edge_of_day_the_gate_does_not_flicker(day):
+    frames = [np.clip(day * scale, 0, 255).astype(np.uint8) for scale in (0.92, 0.99)]
+    enhancer = Enhancer()
+    changes = []
+    for i in range(40):
+        made = enhancer.enhance(frames[i % 2], stamp=i / 30)
+        changes.append(cv2.absdiff(made.image, frames[i % 2]).mean())
+    alone = [cv2.absdiff(Enhancer(temporal=False).enhance(frame).image, frame).mean() for frame in frames]
+    assert np.abs(np.diff(changes[20:])).max() < 0.4 * abs(alone[0] - alone[1])
+
+
+def test_closing_twice_is_fine(night):
+    with Enhancer() as enhancer:
+        enhancer.enhance(night)
+        enhancer.close()
 
 
 def test_strength_scales_the_effect(night):
@@ -100,9 +118,7 @@ def test_video_is_calmer_with_memory(night):
 
     def flicker(temporal):
         enhancer = Enhancer(temporal=temporal)
-        gains = [
-            np.mean(enhancer.enhance(frame, stamp=i / 30).image) / frame.mean() for i, frame in enumerate(frames)
-        ]
+        gains = [np.mean(enhancer.enhance(frame, stamp=i / 30).image) / frame.mean() for i, frame in enumerate(frames)]
         return np.abs(np.diff(gains)).mean()
 
     assert flicker(True) < 0.7 * flicker(False)

@@ -1,4 +1,5 @@
 import shutil
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -64,6 +65,11 @@ def test_shipped_weights_that_were_tampered_with_are_refused(tmp_path, monkeypat
     for path in weights.FOLDER.glob("curve_grid.*"):
         shutil.copy(path, tmp_path)
     monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    (tmp_path / "curve_grid.sha256").write_text("")
+    with pytest.raises(ModelError, match="damaged"):
+        Enhancer("curve_grid", "onnxruntime")
+    shutil.copy(Path(weights.__file__).with_name("curve_grid.sha256"), tmp_path)
+    Enhancer("curve_grid", "onnxruntime")
     damaged = tmp_path / "curve_grid.onnx"
     damaged.write_bytes(damaged.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="damaged"):
@@ -75,4 +81,8 @@ def test_every_shipped_model_has_its_card_and_its_hashes(model):
     recorded = (weights.FOLDER / f"{model}.sha256").read_text()
     for suffix in (".onnx", ".safetensors"):
         assert f"{weights.sha256(weights.FOLDER / (model + suffix))}  {model}{suffix}" in recorded
-    assert "Licence" in (weights.FOLDER / f"{model}.md").read_text()
+    card = (weights.FOLDER / f"{model}.md").read_text()
+    for heading in ("Licence", "How it was made", "Scores", "What it can and cannot do"):
+        text = card.split(f"## {heading}\n")[1].split("\n## ")[0]
+        assert len(text) > 80
+        assert "@@" not in text
