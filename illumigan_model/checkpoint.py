@@ -52,6 +52,6 @@ def load_checkpoint(path: Path) -> Generator:
         raise
     except Exception as error:  # torch and safetensors raise a dozen kinds for a damaged file
         raise ModelError(
-            f"{path} is not a checkpoint that can be loaded ({error}); train or export it again"
+            f"{path} is not a checkpoint that can be loaded ({error}); train or export it again."
         ) from error
     return generator.eval()

@@ -224,16 +224,16 @@ def check_frame(bgr: np.ndarray) -> np.ndarray:
     """
     if not isinstance(bgr, np.ndarray) or bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] != 3:
         what = f"{bgr.dtype} {bgr.shape}" if isinstance(bgr, np.ndarray) else type(bgr).__name__
-        raise FrameError(f"a frame must be a uint8 array of height x width x 3 (BGR), this one is {what}")
+        raise FrameError(f"A frame must be a uint8 array of height x width x 3 (BGR), this one is {what}.")
     if min(bgr.shape[:2]) < SMALLEST_SIDE:
-        raise FrameError(f"a frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}")
+        raise FrameError(f"A frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}.")
     return np.ascontiguousarray(bgr)
 
 
 def check_finite(answer: np.ndarray) -> None:
     """Raise ModelError if a network's answer holds something that is not a number."""
     if not np.isfinite(answer).all():
-        raise ModelError("the network answered with something that is not a number; try another runtime")
+        raise ModelError("The network answered with something that is not a number; try another runtime.")
 
 
 def shrink(frame: np.ndarray, mean: np.ndarray) -> np.ndarray:

@@ -52,7 +52,7 @@ def list_images(source: dict[str, Any], root: Path) -> list[Path]:
     """
     folder = root / source["folder"]
     if not folder.is_dir():
-        raise IllumiganError(f"{folder} is not a folder; set root, and the folders of the training config in it")
+        raise IllumiganError(f"{folder} is not a folder; set root, and the folders of the training config in it.")
     chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
     if "csv" in source:
         column, value = source["where"].split("=")
@@ -60,7 +60,7 @@ def list_images(source: dict[str, Any], root: Path) -> list[Path]:
             names = {row["image"] for row in csv.DictReader(table) if row[column] == value}
         chosen = [path for path in chosen if path.name in names]
     if not chosen:
-        raise IllumiganError(f"no image in {folder} matches {source}; look at the source's csv, where and folder")
+        raise IllumiganError(f"No image in {folder} matches {source}; look at the source's csv, where and folder.")
     return chosen
 
 
@@ -84,7 +84,7 @@ def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarra
             if low <= luminance_u8(photo).mean() / 255 <= high:
                 photos.append(photo)
     if not photos:
-        raise IllumiganError("no photo is left after the luma rules of the training config; widen them")
+        raise IllumiganError("No photo is left after the luma rules of the training config; widen them.")
     return photos
 
 
@@ -96,9 +96,9 @@ def read_photo(path: Path) -> np.ndarray:
     """
     photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if photo is None:
-        raise FrameError(f"{path} cannot be read as an image; it is left out")
+        raise FrameError(f"{path} cannot be read as an image; it is left out.")
     if min(photo.shape[:2]) < 32:
-        raise FrameError(f"{path} is smaller than 32 x 32 pixels; it is left out")
+        raise FrameError(f"{path} is smaller than 32 x 32 pixels; it is left out.")
     return photo
 
 

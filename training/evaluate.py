@@ -49,7 +49,7 @@ def find_pairs(low: Path, high: Path) -> list[tuple[Path, Path]]:
     dark = [path for path in sorted(low.glob("*")) if path.suffix.lower() in SUFFIXES]
     pairs = [(path, well_lit[path.stem]) for path in dark if path.stem in well_lit]
     if not pairs:
-        raise IllumiganError(f"no photo of {low} has one of the same name in {high}; give two folders of pairs")
+        raise IllumiganError(f"No photo of {low} has one of the same name in {high}; give two folders of pairs.")
     return pairs
 
 
@@ -83,7 +83,7 @@ def score(name: str, method: Method, pairs: list[tuple[Path, Path]]) -> Score:
     for low, high in track(pairs, description=name, transient=True):
         dark, wanted = read_photo(low), read_photo(high)
         if dark.shape != wanted.shape:
-            raise IllumiganError(f"{low} and {high} differ in size; pairs must show the same view")
+            raise IllumiganError(f"{low} and {high} differ in size; pairs must show the same view.")
         made = method(dark)
         psnr = peak_signal_noise_ratio(wanted, made)
         rows.append((psnr, structural_similarity(wanted, made, channel_axis=2), luminance_u8(made).mean() / 255))

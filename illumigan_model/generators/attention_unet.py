@@ -109,7 +109,7 @@ def from_enlightengan(state: dict[str, Tensor]) -> AttentionUNet:
         net = AttentionUNet(AttentionUNetConfig(width=ours["down_1.0.0.weight"].shape[0]))
         net.load_state_dict(ours)
     except (KeyError, RuntimeError) as error:
-        raise ModelError(f"these are not the weights of EnlightenGAN's generator: {error}") from error
+        raise ModelError(f"These are not the weights of EnlightenGAN's generator: {error}.") from error
     return net.eval()
 
 

@@ -28,18 +28,18 @@ class OnnxRuntime:
         self.session = open_session(path, threads)
         facts = self.session.get_modelmeta().custom_metadata_map
         if "architecture" not in facts:
-            raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again")
+            raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again.")
         self.architecture = facts["architecture"]
         self.input = self.session.get_inputs()[0].name
         wanted, used = present_providers()[0], self.session.get_providers()[0]
-        self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs"]
+        self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
         try:
             return self.session.run(None, {self.input: image})[0][0]
         except Exception as error:  # onnxruntime's exceptions share no public base class
-            raise ModelError(f"ONNX Runtime failed on this frame: {error}") from error
+            raise ModelError(f"ONNX Runtime failed on this frame: {error}.") from error
 
     def close(self) -> None:
         """Free the session."""
@@ -56,7 +56,7 @@ def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
         return onnxruntime.InferenceSession(str(path), options, providers=present_providers())
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
-            f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again"
+            f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again."
         ) from error
 
 

@@ -30,7 +30,7 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
         ModelError: none works; the message gives every reason.
     """
     if runtime != "auto" and runtime not in RUNTIMES:
-        raise ModelError(f"there is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}")
+        raise ModelError(f"There is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}.")
     find_weights(model)  # a name or file that is not there is no runtime's fault
     reasons: list[str] = []
     for name in RUNTIMES if runtime == "auto" else [runtime]:
@@ -40,7 +40,7 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
         except ModelError as error:
             reasons.append(f"{name}: {error}")
         except ImportError as error:
-            reasons.append(f"{name}: it is not installed ({error})")
+            reasons.append(f"{name}: it is not installed ({error}).")
         else:
             return opened, reasons + opened.notes
-    raise ModelError("; ".join(reasons))
+    raise ModelError(" ".join(reasons))

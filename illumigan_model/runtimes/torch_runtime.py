@@ -22,7 +22,7 @@ class TorchRuntime:
             ModelError: torch is not installed, or the file is missing, damaged or of another kind.
         """
         if importlib.util.find_spec("torch") is None:
-            raise ModelError("torch is not installed; install it with: pip install 'illumigan[train]'")
+            raise ModelError("PyTorch is not installed; install it with: pip install 'illumigan[train]'.")
         import torch
 
         from illumigan_model.checkpoint import load_checkpoint
@@ -45,7 +45,7 @@ class TorchRuntime:
                 answer = self.curves(batch) if self.curves else self.network(batch)[0]
                 return answer[0].cpu().numpy()
         except RuntimeError as error:
-            raise ModelError(f"torch failed on this frame: {error}") from error
+            raise ModelError(f"PyTorch failed on this frame: {error}.") from error
 
     def close(self) -> None:
         """Free the network."""

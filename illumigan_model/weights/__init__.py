@@ -29,16 +29,16 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     given = Path(model).expanduser()
     if given.suffix in SUFFIXES:
         if not given.is_file():
-            raise ModelError(f"the weights file {given} does not exist; give a file or one of {available_models()}")
+            raise ModelError(f"The weights file {given} does not exist; give a file or one of {available_models()}.")
         if given.suffix not in suffixes:
-            raise ModelError(f"{given} is of a kind that this runtime cannot load; it takes {' or '.join(suffixes)}")
+            raise ModelError(f"{given} is of a kind that this runtime cannot load; it takes {' or '.join(suffixes)}.")
         return given
     for suffix in suffixes:
         shipped = FOLDER / f"{model}{suffix}"
         if shipped.is_file():
             verify(shipped)
             return shipped
-    raise ModelError(f"there is no model named {model!r}; give one of {available_models()} or a file of weights")
+    raise ModelError(f"There is no model named {model!r}; give one of {available_models()} or a file of weights.")
 
 
 def verify(shipped: Path) -> None:
@@ -50,7 +50,7 @@ def verify(shipped: Path) -> None:
     record = shipped.with_suffix(".sha256")
     recorded = record.read_text().split() if record.is_file() else []
     if f"{sha256(shipped)} {shipped.name}" not in (f"{d} {n}" for d, n in zip(recorded[::2], recorded[1::2])):  # noqa: B905
-        raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again")
+        raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again.")
 
 
 def sha256(path: Path) -> str:

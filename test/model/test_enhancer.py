@@ -63,7 +63,7 @@ def test_views_are_taken_like_copies(night):
     ],
 )
 def test_what_is_no_frame_is_refused_and_the_next_frame_is_served(enhancer, night, frame):
-    with pytest.raises(FrameError, match="a frame must be"):
+    with pytest.raises(FrameError, match="A frame must be"):
         enhancer.enhance(frame)
     assert enhancer.enhance(night).report.bypassed is None
 

@@ -31,7 +31,7 @@ def test_the_luma_rule_tells_dark_from_normal(photos):
 
 
 @pytest.mark.parametrize(
-    "source,message", [({"folder": "nowhere"}, "is not a folder"), ({**DAY, "luma": [0.99, 1.0]}, "no photo is left")]
+    "source,message", [({"folder": "nowhere"}, "is not a folder"), ({**DAY, "luma": [0.99, 1.0]}, "No photo is left")]
 )
 def test_an_empty_source_is_a_clear_error(photos, source, message):
     with pytest.raises(IllumiganError, match=message):

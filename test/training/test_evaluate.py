@@ -40,7 +40,7 @@ def test_auto_gamma_reaches_a_middle_grey():
 
 def test_folders_without_pairs_and_pairs_that_differ_are_named(pairs, tmp_path):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IllumiganError, match="no photo of"):
+    with pytest.raises(IllumiganError, match="No photo of"):
         evaluate([], tmp_path / "empty", pairs[1])
     cv2.imwrite(str(pairs[0] / "coffee.png"), np.zeros((40, 40, 3), np.uint8))
     with pytest.raises(IllumiganError, match="differ in size"):
