@@ -13,11 +13,13 @@ import functools
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
@@ -28,13 +30,14 @@ from std_srvs.srv import SetBool, Trigger
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_ros.diagnostics import diagnostic_array
-from illumigan_ros.frame_worker import FrameWorker
+from illumigan_ros.frame_worker import LOG_PERIOD, FrameWorker
 from illumigan_ros.parameters import Parameters
 from illumigan_ros.qos import FollowingSubscription, image_qos
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
 ERROR = TransitionCallbackReturn.ERROR
+PAUSE = 0.01  # seconds, after a callback that failed at once
 
 Transition = Callable[["EnhanceNode", LifecycleState], TransitionCallbackReturn]
 
@@ -54,6 +57,26 @@ def _told(transition: Transition) -> Transition:
     return run
 
 
+def _answered(node: EnhanceNode, change_state: Callable[..., Any]) -> Callable[..., Any]:
+    """Answer an illegal transition with False: up to Jazzy, rclpy raises instead, and who asked waits for ever."""
+
+    def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+        try:
+            return change_state(request, response)
+        except Exception as error:
+            what = request.transition.label or f"number {request.transition.id}"
+            node.get_logger().error(f"The transition {what} is refused: {_first_line(error)}")
+            response.success = False
+            return response
+
+    return answer
+
+
+def _first_line(error: Exception) -> str:
+    """Return what an exception says without the lines of ROS' own source that follow."""
+    return (str(error).splitlines() or [""])[0].split(", at /")[0] or type(error).__name__
+
+
 class EnhanceNode(LifecycleNode):
     """Subscribes to a camera and publishes what it sees, enhanced."""
 
@@ -68,6 +91,9 @@ class EnhanceNode(LifecycleNode):
         self._image_input: FollowingSubscription | None = None
         self._info_input: FollowingSubscription | None = None
         self._counts: dict[str, int] = {}
+        for service in self.services:
+            if service.srv_type is ChangeState:
+                service.callback = _answered(self, service.callback)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
@@ -87,12 +113,12 @@ class EnhanceNode(LifecycleNode):
         self._model_error = ""
         try:
             self._enhancer = self._load()
-        except ModelError as error:
-            self._model_error = str(error)
+        except Exception as error:  # whatever a broken library raises, the camera's users get their frames
+            self._model_error = self._why_no_model(error)
             if not self._settings["autostart"]:
-                self.get_logger().error(f"Cannot be configured: {error}")
+                self.get_logger().error(f"Cannot be configured: {self._model_error}")
                 return FAILURE
-            self.get_logger().error(f"Frames pass through unchanged: {error}")
+            self.get_logger().error(f"Frames pass through unchanged: {self._model_error}")
         self._create_outputs()
         self._configured = True
         return super().on_configure(state)
@@ -157,6 +183,11 @@ class EnhanceNode(LifecycleNode):
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
         return enhancer
+
+    def _why_no_model(self, error: Exception) -> str:
+        if isinstance(error, ModelError):
+            return str(error)
+        return f"the model {self._settings['model']} cannot be loaded ({type(error).__name__}: {_first_line(error)})"
 
     def _create_outputs(self) -> None:
         topics: dict[str, tuple[type, str, bool]] = {
@@ -250,7 +281,7 @@ def main(args: list[str] | None = None) -> int:
         node = EnhanceNode()
         node.autostart()
         executor.add_node(node)
-        executor.spin()
+        spin(executor, node)
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -265,6 +296,21 @@ def main(args: list[str] | None = None) -> int:
     return 0
 
 
+def spin(executor: SingleThreadedExecutor, node: EnhanceNode) -> None:
+    """Run the node's callbacks until ROS shuts down; one that raises is logged, and the others go on."""
+    while rclpy.ok():
+        began = time.monotonic()
+        try:
+            executor.spin()
+        except Exception as error:
+            if not rclpy.ok():  # Ctrl-C makes whatever is under way fail
+                return
+            text = f"A callback failed: {type(error).__name__}: {_first_line(error)}"
+            node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
+            if time.monotonic() - began < PAUSE:  # it comes straight back: do not burn a core with it
+                time.sleep(PAUSE)
+
+
 def start_ros(args: list[str] | None) -> None:
     """Initialise rclpy; raises IllumiganError for arguments it does not understand, a broken parameter file, ..."""
     # Ctrl-C under ros2 launch comes twice, from the terminal and from launch. rclpy's own handler ends the spinning;
@@ -273,8 +319,7 @@ def start_ros(args: list[str] | None) -> None:
     try:
         rclpy.init(args=args)
     except Exception as error:
-        reason = str(error).splitlines()[0].split(", at /")[0]  # the rest are lines of ROS' own source
-        raise IllumiganError(f"ROS 2 did not start: {reason}.") from error
+        raise IllumiganError(f"ROS 2 did not start: {_first_line(error)}.") from error
 
 
 if __name__ == "__main__":

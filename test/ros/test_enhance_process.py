@@ -19,8 +19,21 @@ ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 60
 
 
-def start(*arguments: str) -> subprocess.Popen:
-    command = [sys.executable, str(ROOT / "illumigan_ros/executables/enhance_node"), "--ros-args", *arguments]
+NODE = (str(ROOT / "illumigan_ros/executables/enhance_node"),)
+WITH_A_BROKEN_TIMER = """
+import sys
+from illumigan_ros import enhance_node
+
+def broken(node):
+    raise RuntimeError("this is broken")
+
+enhance_node.EnhanceNode._tell = broken
+sys.exit(enhance_node.main())
+"""
+
+
+def start(*arguments: str, program: tuple[str, ...] = NODE) -> subprocess.Popen:
+    command = [sys.executable, *program, "--ros-args", *arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "RCUTILS_LOGGING_USE_STDOUT": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -34,11 +47,10 @@ def wait_for_line(process: subprocess.Popen, text: str) -> str:
     pytest.fail(f"The node ended without saying '{text}': {''.join(seen)}")
 
 
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
-    node = start("-p", "lazy:=false", "-p", "diagnostics_period:=0.1")
+def end_in_the_middle_of_a_stream(node: subprocess.Popen, end: signal.Signals, first: str) -> str:
+    """Wait for a line of the node's and then for a frame, end the node, and return what it printed from then on."""
     try:
-        wait_for_line(node, "Active")
+        wait_for_line(node, first)
         message = Image(encoding="bgr8", height=480, width=640, step=1920)
         message.data.frombytes(bytes(480 * 1920))
         context = rclpy.Context()
@@ -64,7 +76,19 @@ def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
         node.kill()
     assert node.returncode == 0, output
     assert "Traceback" not in output
-    assert "ERROR" not in output
+    return output
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
+    node = start("-p", "lazy:=false", "-p", "diagnostics_period:=0.1")
+    assert "ERROR" not in end_in_the_middle_of_a_stream(node, end, "Active")
+
+
+def test_a_callback_that_fails_again_and_again_is_logged_now_and_then_and_stops_nothing():
+    node = start("-p", "lazy:=false", "-p", "diagnostics_period:=0.1", program=("-c", WITH_A_BROKEN_TIMER))
+    output = end_in_the_middle_of_a_stream(node, signal.SIGINT, "A callback failed: RuntimeError: this is broken")
+    assert output.count("broken") < 5
 
 
 @pytest.mark.parametrize(
