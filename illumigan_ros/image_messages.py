@@ -95,12 +95,12 @@ def compressed_to_bgr(message: Any) -> np.ndarray:
     Return the picture in a sensor_msgs/CompressedImage (JPEG, PNG, ...) as uint8 BGR, HxWx3.
 
     The bytes decide, not `format`, of which drivers have many spellings. A JPEG without its end marker was cut off on
-    the way and is refused, because decoders fill the rest of such a picture with grey. An orientation tag is ignored,
-    so that the picture stays what camera_info describes. Raises FrameError.
+    the way and is refused, see is_cut_off_jpeg. An orientation tag is ignored, so that the picture stays what
+    camera_info describes. Raises FrameError.
     """
     data = np.frombuffer(message.data, np.uint8)
     name = f"compressed image of format '{message.format}' with {data.size} bytes"
-    if data.size >= 2 and data[0] == 0xFF and data[1] == 0xD8 and b"\xff\xd9" not in data[-4096:].tobytes():
+    if is_cut_off_jpeg(data.tobytes()):
         raise FrameError(f"The {name} is a JPEG cut off before its end; check the link to the camera.")
     try:
         image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
@@ -109,6 +109,19 @@ def compressed_to_bgr(message: Any) -> np.ndarray:
     if image is None:
         raise FrameError(f"The {name} is no picture that OpenCV can decode; send JPEG or PNG.")
     return image
+
+
+def is_cut_off_jpeg(content: bytes) -> bool:
+    """
+    Return whether these bytes are a JPEG that stops before its end; False for everything that is no JPEG.
+
+    Decoders fill what is missing with grey instead of complaining. The end marker must come after the last start of a
+    scan: one before it belongs to a preview in the header. Whatever follows it (cameras pad their buffers) is fine.
+    """
+    if not content.startswith(b"\xff\xd8"):
+        return False
+    end = content.rfind(b"\xff\xd9")
+    return end < 0 or content.find(b"\xff\xda", end) >= 0
 
 
 def from_bgr(image: np.ndarray, header: Header) -> Image:

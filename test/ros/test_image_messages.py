@@ -185,6 +185,21 @@ def test_corrupt_pictures_are_refused(picture):
             compressed_to_bgr(compressed(data, "jpeg"))
 
 
+def with_preview(jpeg: bytes, preview: bytes) -> bytes:
+    """Put a whole little JPEG into the header, as cameras do."""
+    return jpeg[:2] + b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview + jpeg[2:]
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0" * 5000, b"\xff" * 5000])
+def test_a_jpeg_in_a_padded_buffer_is_whole_and_one_without_its_end_is_not(picture, padding):
+    jpeg = with_preview(cv2.imencode(".jpg", picture)[1].tobytes(), cv2.imencode(".jpg", picture[:8, :8])[1].tobytes())
+    image = compressed_to_bgr(compressed(jpeg + padding, "jpeg"))
+    assert np.abs(image.astype(int) - picture).mean() < 6
+    for cut in (jpeg[:-2], jpeg[: -len(jpeg) // 4]):
+        with pytest.raises(FrameError, match="cut off"):
+            compressed_to_bgr(compressed(cut + padding, "jpeg"))
+
+
 def test_written_messages_read_back(picture):
     messages = pytest.importorskip("std_msgs.msg", reason="ROS messages are not installed")
     header = messages.Header(frame_id="camera_optical_frame")
