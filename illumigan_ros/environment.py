@@ -11,7 +11,7 @@ from pathlib import Path
 
 from illumigan_model.errors import IllumiganError
 
-# Keeps frame-sized buffers in the process instead of giving them back to the kernel and zeroing new ones each time.
+# Without these, glibc returns each frame's memory to the system and gets it back page by page.
 MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "1073741824",
     "MALLOC_MMAP_THRESHOLD_": "268435456",
@@ -29,19 +29,30 @@ def shared_file(name: str) -> Path | None:
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
 
 
+def frame_environment(*, shm: bool = True, malloc: bool = True) -> dict[str, str]:
+    """
+    Return what a process that exchanges frames wants in its environment and does not have there yet.
+
+    `shm` names the Fast DDS profile with a shared memory segment that frames fit into (other middleware does not read
+    it), `malloc` makes glibc keep the memory of frames for reuse. What the user has set already is left as it is.
+    """
+    wanted = dict(MALLOC) if malloc else {}
+    profile = shared_file("config/fastdds_shm.xml")
+    if shm and profile is not None:
+        wanted[profiles_variable()] = str(profile)
+    return {name: value for name, value in wanted.items() if name not in os.environ}
+
+
 def ros_environment() -> dict[str, str]:
     """Return the environment of the three processes: a domain of their own, shared memory, a calm allocator."""
     environment = {
         **os.environ,
-        **MALLOC,
+        **frame_environment(),
         "ROS_DOMAIN_ID": str(_free_domain()),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         "PYTHONUNBUFFERED": "1",
     }
     environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
-    profile = shared_file("config/fastdds_shm.xml")
-    if profile is not None:
-        environment[profiles_variable()] = str(profile)
     return environment
 
 

@@ -3,7 +3,6 @@
 Every argument is described by `--show-args`. Those left empty keep what the parameter file says.
 """
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,19 +11,11 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from illumigan_ros.environment import frame_environment
+
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 BOOLEAN = ["true", "false"]
 OPTIONAL_BOOLEAN = ["", *BOOLEAN]
-
-# Without these, glibc returns each frame's memory to the system and gets it back page by page.
-MALLOC = {
-    "MALLOC_TRIM_THRESHOLD_": "1073741824",
-    "MALLOC_MMAP_THRESHOLD_": "268435456",
-    "MALLOC_TOP_PAD_": "67108864",
-}
-# Fast DDS 3, from Kilted on, renamed its variable and complains about the old name. Other middleware reads neither.
-PROFILES_OF_FAST_DDS_2, PROFILES_OF_FAST_DDS_3 = "FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"
-WITH_FAST_DDS_2 = ("humble", "iron", "jazzy")
 
 ARGUMENTS = [
     DeclareLaunchArgument(
@@ -102,7 +93,7 @@ def _enhance(context: LaunchContext) -> list[Node]:
                 ("camera_info", value("camera_info")),
             ],
             arguments=["--ros-args", "--log-level", f"{logger}:={value('log_level')}"],
-            additional_env=_environment(shm=value("shm") == "true", malloc=value("malloc") == "true"),
+            additional_env=frame_environment(shm=value("shm") == "true", malloc=value("malloc") == "true"),
         )
     ]
 
@@ -118,13 +109,3 @@ def _parameters(value: Callable[[str], str]) -> dict[str, object]:
     if value("autostart"):
         parameters["autostart"] = value("autostart") == "true"
     return parameters
-
-
-def _environment(*, shm: bool, malloc: bool) -> dict[str, str]:
-    """Return what is added to the node's environment, which wins over us where it already says something."""
-    wanted = dict(MALLOC) if malloc else {}
-    is_old = os.environ.get("ROS_DISTRO") in WITH_FAST_DDS_2
-    profiles = PROFILES_OF_FAST_DDS_2 if is_old else PROFILES_OF_FAST_DDS_3
-    if shm:
-        wanted[profiles] = str(CONFIG / "fastdds_shm.xml")
-    return {name: text for name, text in wanted.items() if name not in os.environ}

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from illumigan_ros.environment import MALLOC, frame_environment, ros_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 LAUNCH_FILE = ROOT / "launch/enhance.launch.py"
 PATIENCE = 60
@@ -34,6 +36,22 @@ def test_the_shared_memory_segment_holds_several_4k_frames():
     assert min(sizes) >= 2 * 3840 * 2160 * 3
     kinds = [element.text for element in root.iter() if element.tag.endswith("type")]
     assert kinds == ["SHM", "UDPv4"]
+
+
+@pytest.mark.parametrize(("distribution", "variable"), [("humble", "FASTRTPS"), ("kilted", "FASTDDS")])
+def test_processes_get_the_profile_and_the_allocator_unless_the_user_has_chosen(monkeypatch, distribution, variable):
+    variable = f"{variable}_DEFAULT_PROFILES_FILE"
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    for name in (variable, *MALLOC):
+        monkeypatch.delenv(name, raising=False)
+    assert set(frame_environment()) == {variable, *MALLOC}
+    assert frame_environment(shm=False, malloc=False) == {}
+    assert Path(ros_environment()[variable]) == ROOT / "config/fastdds_shm.xml"
+    monkeypatch.setenv(variable, "/my/profile.xml")
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "1")
+    assert not {variable, "MALLOC_TOP_PAD_"} & set(frame_environment())
+    environment = ros_environment()
+    assert (environment[variable], environment["MALLOC_TOP_PAD_"]) == ("/my/profile.xml", "1")
 
 
 needs_launch = pytest.mark.skipif(
