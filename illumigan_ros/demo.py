@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import shutil
+import os
 import signal
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ import typer
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagWriter, camera_info_cdr, image_cdr
 from illumigan_ros.command_line import progress_bar
-from illumigan_ros.demo_report import Recording, draw_contact_sheet, measure, write_side_by_side
+from illumigan_ros.demo_report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import NANOSECONDS, Footage
 from illumigan_ros.output_files import make_folder, unwritable, write_json
@@ -126,27 +126,45 @@ def show(wish: Wish) -> None:
     write_json(recording.report, report)
     for name, value in report.items():
         if not isinstance(value, dict):
-            print(f"  {name.replace('_', ' '):<16} {value}")
+            print(f"  {name.replace('_', ' '):<16} {'unknown' if value is None else value}")
     print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")
 
 
 def _clear(recording: Recording, drive: Path, source: Path | None) -> None:
-    """Make the output folder and remove the results of an earlier demo; raises FrameError where that could hurt."""
+    """Make the output folder and remove what an earlier demo left there, by its own list of what it wrote.
+
+    Raises FrameError, before anything is removed, where a file of somebody else's is in the way.
+    """
     out = recording.out.resolve()
     if source is not None and (source.resolve() == out or out in source.resolve().parents):
         raise FrameError(f"{source} lies in the output folder {recording.out}, which is cleared; choose another --out.")
-    folders, files = (recording.bag, drive), (recording.video, recording.sheet, recording.report)
-    if not recording.logs.exists() and any(path.exists() for path in (*folders, *files)):
-        raise FrameError(f"{recording.out} holds files that are not from an earlier demo; choose another --out.")
-    make_folder(recording.logs)
+    make_folder(recording.out)
+    files = recording.files + bag_files(drive)
     try:
-        for folder in folders:
-            if folder.exists():
-                shutil.rmtree(folder)
-        for file in (*files, recording.played, recording.received):
+        theirs = _not_ours(recording, drive, files)
+        if theirs:
+            raise FrameError(f"{theirs[0]} is not from an earlier demo; choose another --out.")
+        for file in files:
             file.unlink(missing_ok=True)
+        for folder in (recording.bag, drive):
+            if folder.exists():
+                folder.rmdir()
     except OSError as error:
         raise unwritable(recording.out, error) from error
+    recording.mark(recording.files + (bag_files(drive) if source is None else []))
+    make_folder(recording.logs)
+
+
+def _not_ours(recording: Recording, drive: Path, files: list[Path]) -> list[Path]:
+    """Return what is in the way of `files` and not on the list that an earlier demo left."""
+    written = recording.written()
+    found = [file for file in files if file.exists() and str(file.relative_to(recording.out)) not in written]
+    for folder in (recording.bag, drive):
+        if folder.is_dir() and not folder.is_symlink():
+            found += [entry for entry in folder.iterdir() if entry not in files]
+        elif os.path.lexists(folder):
+            found.append(folder)
+    return found
 
 
 def command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,7 +16,7 @@ from illumigan_model.attention import luminance_u8
 from illumigan_model.errors import FrameError
 from illumigan_ros.bags import BagReader, decode, header_stamp_ns
 from illumigan_ros.footage import CAMERA_TOPICS, NANOSECONDS, Footage, picture_of
-from illumigan_ros.output_files import write_png
+from illumigan_ros.output_files import write_json, write_png
 from illumigan_ros.pictures import contact_sheet, side_by_side
 from illumigan_ros.video import VideoWriter
 
@@ -37,6 +38,31 @@ class Recording:
         self.video = out / "side_by_side.mp4"
         self.sheet = out / "contact_sheet.png"
         self.report = out / "report.json"
+        self._marker = out / "written_by_illumigan_demo.json"
+
+    @property
+    def files(self) -> list[Path]:
+        """Every file that a demo writes, whatever its footage."""
+        logs = [self.logs / f"{process}.log" for process in ("enhance_node", "record_bag", "play_bag")]
+        results = [self.video, self.sheet, self.report]
+        return [*results, *logs, self.played, self.received, *bag_files(self.bag)]
+
+    def mark(self, files: list[Path]) -> None:
+        """Keep a list of the files that this demo writes, so that a later one may remove them and nothing else."""
+        write_json(self._marker, [str(file.relative_to(self.out)) for file in files])
+
+    def written(self) -> list[str]:
+        """Return the list that an earlier demo kept, relative to the folder; empty if there was none."""
+        try:
+            written = json.loads(self._marker.read_text())
+        except (FileNotFoundError, ValueError):
+            return []
+        return [str(name) for name in written] if isinstance(written, list) else []
+
+
+def bag_files(bag: Path) -> list[Path]:
+    """Return the files that make up a bag of ours."""
+    return [bag / "metadata.yaml", bag / f"{bag.name}.mcap"]
 
 
 @dataclass(frozen=True)
@@ -64,21 +90,25 @@ class Measured:
         return max(Fraction(1), Fraction(round(rate, 2)).limit_denominator(1001))
 
     def latencies_ms(self) -> np.ndarray:
-        """Return the time from publishing a frame to receiving it enhanced, for each frame that came out."""
-        published = dict(self.played)
-        return np.array([(time_ns - published[stamp]) / 1e6 for stamp, time_ns in self.received if stamp in published])
+        """Return the time from publishing a frame to receiving it enhanced, for each frame that came out.
+
+        Frames that share their stamp with others cannot be told apart and are left out.
+        """
+        published, received = _once(self.played), _once(self.received)
+        return np.array([(received[stamp] - published[stamp]) / 1e6 for stamp in received if stamp in published])
 
     def report(self) -> dict[str, Any]:
-        """Return the numbers for people and programs."""
-        p50, p95 = np.percentile(self.latencies_ms(), (50, 95))
+        """Return the numbers for people and programs; a latency that cannot be told is None."""
+        latencies = self.latencies_ms()
+        p50, p95 = np.percentile(latencies, (50, 95)) if latencies.size else (None, None)
         return {
             "frames_in": self.frames_in,
             "frames_out": len(self.received),
             "skipped": self.frames_in - len(self.received),
             "fps_in": round(self.fps_in, 2),
             "fps_out": round(_rate([time_ns for _, time_ns in self.received]), 2),
-            "latency_p50_ms": round(float(p50), 2),
-            "latency_p95_ms": round(float(p95), 2),
+            "latency_p50_ms": None if p50 is None else round(float(p50), 2),
+            "latency_p95_ms": None if p95 is None else round(float(p95), 2),
             "runtime": self.node.get("runtime", "unknown"),
             "node": self.node,
         }
@@ -92,12 +122,10 @@ class Lumas:
     after: list[float] = field(default_factory=list)
     moments: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def report(self) -> dict[str, float]:
-        """Return the means over all pairs."""
-        return {
-            "mean_luma_in": round(float(np.mean(self.before)), 4),
-            "mean_luma_out": round(float(np.mean(self.after)), 4),
-        }
+    def report(self) -> dict[str, float | None]:
+        """Return the means over all pairs; None where there was no pair."""
+        pairs = {"mean_luma_in": self.before, "mean_luma_out": self.after}
+        return {name: round(float(np.mean(lumas)), 4) if lumas else None for name, lumas in pairs.items()}
 
 
 def measure(recording: Recording) -> Measured:
@@ -174,6 +202,12 @@ def _picked(reader: BagReader, topic: str, stamps: dict[int, np.ndarray]) -> Ite
         stamp = header_stamp_ns(message.raw)
         if stamp in stamps:
             yield stamp, picture_of(message)
+
+
+def _once(times: list[tuple[int, int]]) -> dict[int, int]:
+    """Return stamp -> time of the stamps that occur once."""
+    counts = Counter(stamp for stamp, _ in times)
+    return {stamp: time_ns for stamp, time_ns in times if counts[stamp] == 1}
 
 
 def _rate(times_ns: list[int]) -> float:

@@ -14,8 +14,10 @@ import cv2
 import numpy as np
 import pytest
 
-from illumigan_model.errors import IllumiganError
+from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, decode, header_stamp_ns, image_cdr
+from illumigan_ros.demo import _clear
+from illumigan_ros.demo_report import Measured, Recording
 from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import picture_of
 from illumigan_ros.processes import Crew
@@ -24,6 +26,7 @@ from illumigan_ros.video import VideoReader, VideoWriter
 pytest.importorskip("rclpy")
 pytest.importorskip("av")
 FIRST_STAMP = 1_700_000_000_000_000_000
+DARK = np.full((48, 64, 3), 20, np.uint8)
 
 
 def start_demo(*arguments):
@@ -185,9 +188,50 @@ def test_wishes_that_cannot_be_met_are_one_sentence(tmp_path, arguments, sentenc
 
 def test_files_of_others_are_never_cleared_away(long_bag, tmp_path):
     assert "choose another --out" in finish(start_demo("--bag", long_bag, "--out", tmp_path), 2)
-    (tmp_path / "mine" / "enhanced").mkdir(parents=True)
-    assert "not from an earlier demo" in finish(start_demo("--bag", long_bag, "--out", tmp_path / "mine"), 2)
-    assert (tmp_path / "mine" / "enhanced").is_dir() and long_bag.is_dir()
+    out = tmp_path / "mine"
+    (out / "logs").mkdir(parents=True)
+    (out / "enhanced").mkdir()
+    (out / "enhanced" / "photo.raw").write_text("precious")
+    assert "photo.raw is not from an earlier demo" in finish(start_demo("--bag", long_bag, "--out", out), 2)
+    assert (out / "enhanced" / "photo.raw").read_text() == "precious" and long_bag.is_dir()
+
+
+def test_what_was_added_to_a_demo_is_never_cleared_away(tmp_path):
+    recording, drive = Recording(tmp_path / "out"), tmp_path / "out" / "night_drive"
+    _clear(recording, drive, tmp_path / "footage")
+    for file in recording.files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("from the demo")
+    (recording.logs / "notes.txt").write_text("precious")
+    drive.mkdir()
+    (drive / "night_drive.mcap").write_text("precious")  # a demo of other footage writes no such bag
+    with pytest.raises(FrameError, match=r"night_drive\.mcap is not from an earlier demo"):
+        _clear(recording, drive, None)
+    assert recording.report.exists() and (drive / "night_drive.mcap").read_text() == "precious"
+    shutil.rmtree(drive)
+    _clear(recording, drive, None)
+    assert not recording.report.exists() and not recording.bag.exists()
+    assert (recording.logs / "notes.txt").read_text() == "precious"
+
+
+def test_stamps_that_several_frames_share_say_nothing_about_latency():
+    times = [FIRST_STAMP + index * 50_000_000 for index in range(4)]
+    played = [(stamp, time_ns) for stamp, time_ns in zip((0, 0, 0, 7), times, strict=True)]
+    received = [(stamp, time_ns + 5_000_000) for stamp, time_ns in played]
+    assert Measured(played, received, {}).report()["latency_p50_ms"] == 5.0
+    assert Measured(played[:3], received[:3], {}).report()["latency_p95_ms"] is None
+    assert Measured(played, received[:1], {}).report()["latency_p50_ms"] is None
+
+
+def test_footage_whose_driver_left_the_stamps_at_zero(tmp_path):
+    with BagWriter(tmp_path / "unstamped") as bag:
+        bag.add_topic("/camera/image", IMAGE)
+        for index in range(20):
+            bag.write("/camera/image", FIRST_STAMP + index * 100_000_000, image_cdr(DARK, 0))
+    output = finish(start_demo("--bag", tmp_path / "unstamped", "--out", tmp_path / "out", "--seconds", 2))
+    assert "latency p50 ms   unknown" in output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["frames_out"] > 0 and report["latency_p50_ms"] is None
 
 
 def test_a_crew_tells_why_a_child_died_and_stops_the_others(tmp_path):
