@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from illumigan_model.errors import IllumiganError
+from illumigan_model.errors import FrameError, IllumiganError
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -41,6 +42,12 @@ def run(app: typer.Typer) -> None:
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def require_positive(option: str, value: float | None) -> None:
+    """Raise FrameError if an option that was given is no number above zero."""
+    if value is not None and not 0 < value < math.inf:
+        raise FrameError(f"{option} must be a number above 0, not {value:g}.")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagWriter, camera_info_cdr, image_cdr
-from illumigan_ros.command_line import progress_bar
+from illumigan_ros.command_line import progress_bar, require_positive
 from illumigan_ros.demo_report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import NANOSECONDS, Footage
@@ -183,6 +183,7 @@ def command(
     """Show it working: a night drive is played over DDS through the node, recorded, and drawn side by side."""
     if bag is not None and video is not None:
         raise FrameError("Choose one of --bag and --video.")
+    require_positive("--seconds", seconds)
     # Without this, a polite `kill` would leave the three processes to the kernel and half a bag on the disk.
     signal.signal(signal.SIGTERM, _leave)
     show(Wish(out, bag or video, topic, _parse_size(size), seconds, model, runtime))

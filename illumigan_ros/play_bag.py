@@ -5,10 +5,14 @@ ROS executable `play_bag` and command `illumigan play-bag`; remap with `--ros-ar
 
 from __future__ import annotations
 
+import math
 import queue
+import statistics
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -16,7 +20,7 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, BagMessage, header_stamp_ns, restamped
-from illumigan_ros.command_line import ros_node, run
+from illumigan_ros.command_line import require_positive, ros_node, run
 from illumigan_ros.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.output_files import write_json
 
@@ -27,25 +31,40 @@ QUEUE_DEPTH = 5
 READ_AHEAD = 8
 CLOCK_PERIOD = 0.01
 OTHERS_SECONDS = 1.0
+STILL_FPS = 10  # of a loop over footage that does not tell its frame rate
 
 
-def read_ahead(messages: Iterator[BagMessage]) -> Iterator[BagMessage]:
-    """Yield the same messages while a thread fetches the next few, so that a slow read does not delay a frame."""
+def read_ahead(messages: Iterator[BagMessage]) -> Generator[BagMessage, None, None]:
+    """Yield the same messages while a thread fetches the next few, so that a slow read does not delay a frame.
+
+    Closing this generator ends the thread; after that nothing reads the footage any more.
+    """
     ready: queue.Queue[BagMessage | Exception | None] = queue.Queue(READ_AHEAD)
+    stopped = threading.Event()
 
     def fetch() -> None:
         try:
             for message in messages:
                 ready.put(message)
+                if stopped.is_set():
+                    return
             ready.put(None)
         except Exception as error:  # raised again where the messages are used
             ready.put(error)
 
-    threading.Thread(target=fetch, daemon=True).start()
-    while (item := ready.get()) is not None:
-        if isinstance(item, Exception):
-            raise item
-        yield item
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            with suppress(queue.Empty):  # it may wait for room
+                ready.get_nowait()
+            thread.join(CLOCK_PERIOD)
 
 
 class Player:
@@ -72,6 +91,7 @@ class Player:
         self._restamp = restamp
         self._stamped = footage.stamped
         self._newest_stamp = (-1, -1)
+        self._last_image = self._next_round = -math.inf
         self.count = 0
         self.log: list[tuple[int, int]] | None = [] if keep_log else None
 
@@ -93,20 +113,40 @@ class Player:
             time.sleep(CLOCK_PERIOD)
 
     def play(self, messages: Iterator[BagMessage], rate: float) -> None:
-        """Publish the messages when they are due."""
-        start, started_ns, first = time.monotonic(), time.time_ns(), None
-        for message in read_ahead(messages):
-            first = message.time_ns if first is None else first
+        """Publish the messages when they are due; a further round begins one frame interval after the last image.
+
+        Raises FrameError if no image is among them.
+        """
+        with closing(read_ahead(messages)) as ahead:
+            times = self._play_round(ahead, rate)
+        if not times:
+            raise FrameError("The footage has no images to play.")
+        interval = statistics.median(after - before for before, after in pairwise(times)) if times[1:] else 0
+        interval = interval or NANOSECONDS / STILL_FPS
+        self._next_round = self._last_image + interval / NANOSECONDS / rate
+
+    def _play_round(self, messages: Iterator[BagMessage], rate: float) -> list[int]:
+        """Publish the messages once; return the recorded times of the images, in ns."""
+        times: list[int] = []
+        start, started_ns, first = 0.0, 0, None
+        for message in messages:
+            if first is None:
+                first = message.time_ns
+                start = max(self._next_round, time.monotonic())
+                started_ns = time.time_ns() + round((start - time.monotonic()) * NANOSECONDS)
             self._wait_until(start + (message.time_ns - first) / NANOSECONDS / rate, message.time_ns, rate)
             raw = message.raw
             if self._restamp or not self._stamped:
                 due_ns = started_ns + round((message.time_ns - first) / rate)
                 raw = restamped(raw, self._new_stamp(header_stamp_ns(raw), time.time_ns() if self._restamp else due_ns))
             if message.topic == self._image_topic:
+                times.append(message.time_ns)
                 self.count += 1
+                self._last_image = time.monotonic()
                 if self.log is not None:
                     self.log.append((header_stamp_ns(raw), time.time_ns()))
             self._publishers[message.topic].publish(raw)
+        return times
 
     def _new_stamp(self, original_ns: int, stamp_ns: int) -> int:
         """Give an image and the camera_info that share a stamp the same new one."""
@@ -149,8 +189,8 @@ def command(
     report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
 ) -> None:
     """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
-    if rate <= 0:
-        raise FrameError(f"--rate must be above 0, not {rate:g}.")
+    require_positive("--rate", rate)
+    require_positive("--seconds", seconds)
     with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
         player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
         try:

@@ -17,7 +17,7 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, IMAGE_TYPES, BagWriter, header_stamp_ns
-from illumigan_ros.command_line import ros_node, run
+from illumigan_ros.command_line import require_positive, ros_node, run
 from illumigan_ros.output_files import write_json
 
 if TYPE_CHECKING:
@@ -167,6 +167,8 @@ def command(
     report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of reception (ns) as JSON.")] = None,
 ) -> None:
     """Record topics into an mcap bag until Ctrl-C; the bag and its count are complete when the command returns."""
+    require_positive("--idle", idle)
+    require_positive("--wait", wait)
     with ros_node("record_bag", context.obj or []) as node, BagWriter(out) as bag:
         recorder = Recorder(node, bag, topics)
         try:

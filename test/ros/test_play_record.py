@@ -4,15 +4,28 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from illumigan_ros.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, camera_info_cdr, header_stamp_ns, image_cdr
+from illumigan_model.errors import FrameError
+from illumigan_ros import play_bag
+from illumigan_ros.bags import (
+    CAMERA_INFO,
+    IMAGE,
+    BagMessage,
+    BagReader,
+    BagWriter,
+    camera_info_cdr,
+    header_stamp_ns,
+    image_cdr,
+)
 from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import picture_of
+from illumigan_ros.play_bag import read_ahead
 from illumigan_ros.video import VideoWriter
 
 pytest.importorskip("rclpy")
@@ -122,6 +135,50 @@ def test_a_video_plays_as_a_camera_until_interrupted(launch, tmp_path):
     levels = [round(float(picture_of(message).mean()) / 10) for message in messages]
     first = levels[0]
     assert levels == [(first + index) % 6 for index in range(15)]
+
+
+def test_rounds_of_a_loop_are_a_frame_interval_apart(launch, tmp_path):
+    with BagWriter(tmp_path / "still") as bag:
+        bag.add_topic("/image", IMAGE)
+        bag.write("/image", STAMPS[0], image_cdr(frame(5), STAMPS[0]))
+    with VideoWriter(tmp_path / "pair.mp4", Fraction(4)) as video:
+        for index in range(2):
+            video.write(frame(index))
+    for footage, interval in (("still", 0.1), ("pair.mp4", 0.25)):
+        report = tmp_path / f"{footage}.json"
+        player = launch("play_bag", tmp_path / footage, "--loop", "--report", report)
+        assert "playing" in player.stdout.readline()
+        time.sleep(1.5)
+        player.send_signal(signal.SIGINT)
+        finish(player)
+        times = [published for _, published in json.loads(report.read_text())["published"]]
+        assert len(times) > 2
+        assert (times[-1] - times[0]) / (len(times) - 1) >= 0.9e9 * interval  # sleeps are never shorter than asked
+
+
+def test_reading_ahead_ends_with_its_user():
+    before = threading.active_count()
+    read = []
+
+    def messages():
+        for index in range(1000):
+            read.append(index)
+            yield BagMessage("image", IMAGE, index, b"")
+
+    ahead = read_ahead(messages())
+    next(ahead)
+    ahead.close()
+    count = len(read)
+    assert threading.active_count() == before
+    assert count == len(read) < 1000
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--rate", "nan"), ("--rate", "0"), ("--seconds", "-1"), ("--seconds", "inf")]
+)
+def test_numbers_that_make_no_sense_are_refused(drive, option, value):
+    with pytest.raises(FrameError, match=f"{option} must be a number above 0, not {value}"):
+        play_bag.command(None, drive, **{option.strip("-"): float(value)})
 
 
 def test_an_interrupted_recording_is_complete(launch, drive, tmp_path):
