@@ -25,6 +25,7 @@ from illumigan_ros.output_files import reason
 from illumigan_ros.video import load_av
 
 SHM_SEGMENT = 64 << 20
+NVIDIA_SMI_TIMEOUT = 20.0  # seconds
 GOOD, NOTE, BAD = "ok", "note", "missing"
 COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
 # name -> (module, what it is for); those that no runtime file serves yet are only looked for
@@ -87,7 +88,14 @@ def _gpu() -> Finding:
         return Finding("GPU", GOOD, jetson.read_text().splitlines()[0].lstrip("# "))
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", NOTE, "no NVIDIA driver; frames are enhanced on the CPU")
-    listing = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=20, check=False)
+    try:
+        listing = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=NVIDIA_SMI_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return Finding("GPU", NOTE, f"nvidia-smi does not answer within {NVIDIA_SMI_TIMEOUT:g} s; restart its driver")
+    except OSError as error:
+        return Finding("GPU", NOTE, f"nvidia-smi cannot be run: {reason(error)}")
     works = listing.returncode == 0 and listing.stdout.strip()
     text = listing.stdout.strip() if works else f"nvidia-smi fails: {(listing.stderr or listing.stdout).strip()}"
     return Finding("GPU", GOOD if works else NOTE, text)
@@ -108,9 +116,9 @@ def look_at_enhancer() -> Iterator[Finding]:
             yield Finding(f"weights {model}", GOOD, f"sha256 as shipped ({find_weights(model)})")
         except ModelError as error:
             yield Finding(f"weights {model}", BAD, str(error))
-    numba = version("numba")
-    kernel = f"numba {numba}" if curves.HAVE_NUMBA else "NumPy; pip install numba makes it many times faster"
-    yield Finding("kernel", GOOD if curves.HAVE_NUMBA else NOTE, kernel)
+    slow = curves.kernel_reason()
+    kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {version('numba')}"
+    yield Finding("kernel", NOTE if slow else GOOD, kernel)
     working = []
     for name in RUNTIMES:
         try:
@@ -119,6 +127,8 @@ def look_at_enhancer() -> Iterator[Finding]:
             enhancer.close()
         except IllumiganError as error:
             yield Finding(f"runtime {name}", NOTE, str(error))
+        except Exception as error:  # a broken library may raise anything
+            yield Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {name} again")
         else:
             working.append(name)
             yield Finding(
