@@ -1,6 +1,7 @@
 """The newest frame wins, the others are counted, and closing lets go of everybody."""
 
 import threading
+import time
 
 from illumigan_ros.frame_slot import FrameSlot
 
@@ -26,8 +27,9 @@ def test_a_slow_worker_sees_frames_in_order_and_none_twice():
     worker.start()
     for frame in range(10_000):
         slot.put(frame)
-    while seen[-1:] != [9_999]:
-        pass
+    deadline = time.monotonic() + 30
+    while seen[-1:] != [9_999] and time.monotonic() < deadline:
+        time.sleep(0.001)
     slot.close()
     worker.join(timeout=10)
     assert not worker.is_alive()
