@@ -15,6 +15,9 @@ from illumigan_model.enhancer import Report
 
 WINDOW = 300  # published frames that latency and frame rate look back on
 
+ENHANCEMENT_FAILED, UNKNOWN_ENCODING = "enhancement failed", "unknown encoding"
+FAILURES = (ENHANCEMENT_FAILED, UNKNOWN_ENCODING)  # reasons to pass a frame through that are errors
+
 
 class StreamStatistics:
     """Counts of one activation, written by the subscription and the worker, read by the diagnostics timer."""
@@ -28,21 +31,25 @@ class StreamStatistics:
         self.failed: Counter[str] = Counter()  # frames that could not be used, by reason
         self.passed_through: Counter[str] = Counter()  # frames published unchanged, by reason
         self.last_error = ""
-        self._report: Report | None = None
+        self._last_frame = ""  # what became of it
+        self._report: Report | None = None  # on the last frame, if the Enhancer has seen it
         self._latencies_ms: deque[float] = deque(maxlen=WINDOW)
         self._ages_ms: deque[float] = deque(maxlen=WINDOW)
         self._published_at: deque[float] = deque(maxlen=WINDOW)
-        self._last_sequence: int | None = None
+        self._sequences: dict[bytes, int] = {}  # the last number of each publisher
 
-    def count_received(self, info: Mapping[str, Any], only_publisher: bool) -> None:
-        """Count a frame that arrived, and those missing before it where the middleware numbers its messages."""
-        sequence = info.get("publication_sequence_number")
+    def count_received(self, sequence: int | None = None, publisher: bytes | None = None) -> None:
+        """
+        Count a frame that arrived, and those missing before it.
+
+        `sequence` is the publisher's own number of the message, where the middleware has one; `publisher` tells the
+        publishers apart, and without it nothing can be said about frames lost.
+        """
         with self._lock:
             self.received += 1
-            if sequence is not None and only_publisher:
-                if self._last_sequence is not None and sequence > self._last_sequence + 1:
-                    self.lost += sequence - self._last_sequence - 1
-                self._last_sequence = sequence
+            if sequence is not None and publisher is not None:
+                self.lost += max(sequence - self._sequences.get(publisher, sequence) - 1, 0)
+                self._sequences[publisher] = sequence
 
     def count_idle(self) -> None:
         """Count a frame that was dropped because nobody subscribes to an output."""
@@ -54,6 +61,7 @@ class StreamStatistics:
         with self._lock:
             self.failed[reason] += 1
             self.last_error = str(error)
+            self._last_frame, self._report = f"lost: {reason}", None
 
     def count_passed_through(self, reason: str, error: Exception | None = None) -> None:
         """Count a frame that goes out unchanged."""
@@ -61,11 +69,16 @@ class StreamStatistics:
             self.passed_through[reason] += 1
             if error is not None:
                 self.last_error = str(error)
+            self._last_frame, self._report = f"unchanged: {reason}", None
 
-    def note_report(self, report: Report) -> None:
-        """Note what the Enhancer says about its last frame."""
+    def count_answered(self, report: Report) -> None:
+        """Count a frame that the Enhancer has answered, with one that is enhanced or with the frame as it was."""
+        if report.bypassed:
+            self.count_passed_through(report.bypassed)
         with self._lock:
             self._report = report
+            if not report.bypassed:
+                self._last_frame = "enhanced"
 
     def count_published(self, latency_s: float, age_s: float | None) -> None:
         """Count a published frame: seconds since it arrived, and since its stamp where the clocks agree."""
@@ -77,9 +90,9 @@ class StreamStatistics:
                 self._ages_ms.append(1000 * age_s)
 
     def counts(self) -> dict[str, int]:
-        """Return the running totals; failed includes frames that passed through because enhancing them failed."""
+        """Return the running totals; failed includes frames that passed through because something failed."""
         with self._lock:
-            failed = sum(self.failed.values()) + self.passed_through["enhancement failed"]
+            failed = sum(self.failed.values()) + sum(self.passed_through[reason] for reason in FAILURES)
             return {"received": self.received, "published": self.published, "idle": self.idle, "failed": failed}
 
     def values(self) -> dict[str, str]:
@@ -91,7 +104,7 @@ class StreamStatistics:
                 "frames failed": str(sum(self.failed.values())),
                 "frames passed through": str(sum(self.passed_through.values())),
                 "frames nobody wanted": str(self.idle),
-                "frames lost in transport": "unknown" if self._last_sequence is None else str(self.lost),
+                "frames lost in transport": str(self.lost) if self._sequences else "unknown",
                 "fps": f"{_rate(self._published_at):.1f}",
             }
             values |= {f"frames failed: {reason}": str(count) for reason, count in self.failed.items()}
@@ -100,6 +113,8 @@ class StreamStatistics:
                 if samples:
                     p50, p95 = np.percentile(samples, (50, 95))
                     values |= {f"{name} p50 ms": f"{p50:.1f}", f"{name} p95 ms": f"{p95:.1f}"}
+            if self._last_frame:
+                values["last frame"] = self._last_frame
             if self._report is not None:
                 values |= _report_values(self._report)
             if self.last_error:
@@ -122,7 +137,6 @@ def _report_values(report: Report) -> dict[str, str]:
     return {
         "mean luma in": f"{report.luma_in:.3f}",
         "mean luma out": f"{report.luma_out:.3f}",
-        "daylight gate": "passing frames on" if report.bypassed == "daylight" else "enhancing",
         **{f"stage {stage} ms": f"{took:.2f}" for stage, took in report.stages_ms.items()},
     }
 

@@ -216,8 +216,9 @@ class EnhanceNode(LifecycleNode):
     def _on_image(self, message: Any, info: Any) -> None:
         if self._worker is None or self._image_input is None:  # a message that was already taken when we stopped
             return
-        alone = self.count_publishers(self._image_input.topic) == 1
-        self._worker.statistics.count_received(info, only_publisher=alone)
+        sequence = info.get("publication_sequence_number")
+        publisher = None if sequence is None else self._image_input.publisher_of(info)
+        self._worker.statistics.count_received(sequence, publisher)
         self._worker.offer(message)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:

@@ -15,7 +15,7 @@ from illumigan_model.attention import attention_u8
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import FrameError
 from illumigan_ros.camera_info import CameraInfoCache
-from illumigan_ros.diagnostics import StreamStatistics
+from illumigan_ros.diagnostics import ENHANCEMENT_FAILED, UNKNOWN_ENCODING, StreamStatistics
 from illumigan_ros.frame_slot import FrameSlot
 from illumigan_ros.image_messages import (
     EncodingError,
@@ -124,7 +124,7 @@ class FrameWorker:
 
     def _pass_unread(self, frame: Frame, error: EncodingError) -> None:
         """Publish a frame that nobody here can read as it is: what the camera's users read before, they still can."""
-        self.statistics.count_failed("unknown encoding", error)
+        self.statistics.count_passed_through(UNKNOWN_ENCODING, error)
         if frame.message.encoding not in self._unreadable:
             self._unreadable.add(frame.message.encoding)
             self._node.get_logger().error(f"{error} Its frames pass through unchanged.")
@@ -148,14 +148,11 @@ class FrameWorker:
                 self._enhancer.reset()
             result = self._enhancer.enhance(image, _seconds(header) or arrived)
         except Exception as error:  # whatever it is, the camera's users get their frame
-            self.statistics.count_passed_through("enhancement failed", error)
+            self.statistics.count_passed_through(ENHANCEMENT_FAILED, error)
             text = f"The original frame goes out, because enhancing it failed: {error}"
             self._node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
             return image, None
-        report = result.report
-        if report.bypassed:
-            self.statistics.count_passed_through(report.bypassed)
-        self.statistics.note_report(report)
+        self.statistics.count_answered(result.report)
         return result.image, result.attention
 
     def _publish(self, frame: Frame, image: np.ndarray, enhanced: np.ndarray, attention: np.ndarray | None) -> None:

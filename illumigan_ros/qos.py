@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
+
+try:
+    from rclpy.event_handler import SubscriptionEventCallbacks, UnsupportedEventTypeError
+
+    _TELLS_MATCHES = True
+except ImportError:  # Humble
+    _TELLS_MATCHES = False
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -33,7 +41,12 @@ class FollowingSubscription:
     """
     A subscription whose reliability is that of its publishers.
 
-    `reliability` is auto (look every 0.2 s and subscribe anew when the answer changes), reliable or best_effort.
+    `reliability` is auto, reliable or best_effort. Auto looks at the publishers as soon as one is matched (every 0.2 s
+    on Humble and for publishers that cannot be matched) and subscribes anew when the answer changes. With no publisher
+    yet, it is best effort, which matches all of them: frames that a reliable publisher sends in the moment until the
+    reliable subscription is matched, too, can be lost like those of any best-effort stream. Where each of the first
+    frames counts, choose reliable.
+
     `callback(message, info)` gets rclpy's message info, or an empty one on Humble, which has none. While one
     subscription takes over from the other both stay open, and a frame that came through both is delivered once.
     """
@@ -57,7 +70,8 @@ class FollowingSubscription:
         self._previous: Subscription | None = None
         self._seen: set[tuple[int, int]] = set()
         self._timer = None
-        if reliability == "auto":
+        self._follows = reliability == "auto"
+        if self._follows:
             self._current = self._subscribe(self._wanted())
             # A steady clock, so that a paused simulation does not stop us from following.
             self._timer = node.create_timer(FOLLOW_PERIOD, self._follow, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -73,6 +87,15 @@ class FollowingSubscription:
     def topic(self) -> str:
         """The full name of the topic."""
         return self._current.topic_name
+
+    def publisher_of(self, info: Mapping[str, Any]) -> bytes | None:
+        """Return what identifies the publisher of the message with this info, or None where that cannot be known."""
+        gid = info.get("publisher_gid")
+        if gid:
+            return bytes(gid["data"])
+        # Up to Jazzy, rclpy does not say whose message it is: it is known only while there is a single publisher.
+        publishers = self._node.get_publishers_info_by_topic(self.topic)
+        return bytes(publishers[0].endpoint_gid) if len(publishers) == 1 else None
 
     def destroy(self) -> None:
         """Unsubscribe."""
@@ -105,9 +128,19 @@ class FollowingSubscription:
         def without_info(message: Any) -> None:
             self._deliver(generation, message, {})
 
+        def matched(_: Any) -> None:
+            if generation == self._generation:
+                self._follow()
+
         callback: Any = with_info if _HAS_MESSAGE_INFO else without_info
         qos = image_qos(self._depth, reliability)
-        return self._node.create_subscription(self._message_type, self._topic, callback, qos)
+        subscribe = functools.partial(self._node.create_subscription, self._message_type, self._topic, callback, qos)
+        if not (self._follows and _TELLS_MATCHES):
+            return subscribe()
+        try:
+            return subscribe(event_callbacks=SubscriptionEventCallbacks(matched=matched))
+        except UnsupportedEventTypeError:  # by the middleware
+            return subscribe()
 
     def _deliver(self, generation: int, message: Any, info: Any) -> None:
         stamp = (message.header.stamp.sec, message.header.stamp.nanosec)

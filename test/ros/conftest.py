@@ -93,11 +93,16 @@ class Bench:
         """Wait for the message with this stamp (whole seconds) on a topic."""
         return self.wait(lambda: next((m for m in self.received[topic] if m.header.stamp.sec == stamp), None))
 
+    def statuses(self) -> list[Any]:
+        """Return every DiagnosticStatus that has come so far."""
+        return [array.status[0] for array in list(self.received["/diagnostics"])]
+
     def diagnostics(self) -> dict[str, str]:
         """Return the values of the latest /diagnostics, with its message and level among them."""
-        if not self.received["/diagnostics"]:
+        statuses = self.statuses()
+        if not statuses:
             return {}
-        status = self.received["/diagnostics"][-1].status[0]
+        status = statuses[-1]
         return {"level": status.level, "message": status.message, **{pair.key: pair.value for pair in status.values}}
 
     def call(self, name: str, request: Any) -> Any:

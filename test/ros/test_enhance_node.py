@@ -54,6 +54,12 @@ def set_parameter(bench, name: str, value):
     return bench.call("set_parameters", request).results[0]
 
 
+def last_frame(bench, out: int = 1) -> str:
+    """Wait until the diagnostics count so many frames out; return what they say about the last one."""
+    bench.wait(lambda: bench.diagnostics().get("frames out") == str(out))
+    return bench.diagnostics()["last frame"]
+
+
 def test_a_dark_frame_comes_out_brighter_with_its_own_header_and_its_attention(bench):
     running = bench()
     camera = running.camera(Image)
@@ -104,10 +110,11 @@ def test_good_frames_come_out_after_bad_ones(bench):
     assert running.output(4).encoding == "8UC7"  # what nobody here can read passes through as it is
     camera.publish(image(5))
     running.output(5)
-    values = running.wait(
-        lambda: running.diagnostics() if "frames failed: unknown encoding" in running.diagnostics() else {}
-    )
+    values = running.wait(lambda: running.diagnostics() if running.diagnostics()["frames out"] == "2" else {})
+    assert values["frames passed through: unknown encoding"] == "1"
+    assert (values["frames in"], values["frames failed"]) == ("5", "3")
     assert "8UC7" in values["last error"]
+    assert any(status.level == DiagnosticStatus.ERROR and "8UC7" in status.message for status in running.statuses())
     assert {m.header.stamp.sec for m in running.received["/enhanced/image"]} == {4, 5}
 
 
@@ -122,7 +129,7 @@ def test_a_frame_that_cannot_be_enhanced_goes_out_as_it_came(bench):
 
 
 def test_of_a_burst_every_frame_is_accounted_for_and_the_newest_comes_out(bench):
-    running = bench()
+    running = bench({"input_reliability": "reliable"})
     camera = running.camera(Image)
     burst = [image(stamp, np.tile(NIGHT, (4, 4, 1))) for stamp in range(1, 31)]
     for message in burst:
@@ -132,8 +139,8 @@ def test_of_a_burst_every_frame_is_accounted_for_and_the_newest_comes_out(bench)
     assert stamps == sorted(set(stamps))
 
     def accounted() -> bool:
-        values = running.diagnostics()
-        return int(values["frames in"]) == int(values["frames out"]) + int(values["frames skipped"]) > 0
+        count = {name: int(running.diagnostics().get(f"frames {name}", 0)) for name in ("in", "out", "skipped")}
+        return count["in"] == count["out"] + count["skipped"] > 0
 
     running.wait(accounted)
 
@@ -229,18 +236,24 @@ def test_parameters_change_live_or_say_why_not(bench):
     assert set_parameter(running, "denoise", 0.0).successful
     camera.publish(image(1))
     assert np.abs(to_bgr(running.output(1)).astype(int) - NIGHT).max() <= 1
+    assert last_frame(running) == "unchanged: strength 0"
 
 
 def test_enhancing_can_be_switched_off_and_on_again(bench):
     running = bench()
     camera = running.camera(Image)
-    assert running.call("enable", SetBool.Request(data=False)).success
     camera.publish(image(1))
-    np.testing.assert_array_equal(to_bgr(running.output(1)), NIGHT)
+    assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
+    assert last_frame(running) == "enhanced"
+    assert running.call("enable", SetBool.Request(data=False)).success
+    camera.publish(image(2))
+    np.testing.assert_array_equal(to_bgr(running.output(2)), NIGHT)
+    assert last_frame(running, out=2) == "unchanged: not enabled"
+    assert "mean luma out" not in running.diagnostics()
     assert running.call("enable", SetBool.Request(data=True)).success
     assert running.call("reset", Trigger.Request()).success
-    camera.publish(image(2))
-    assert to_bgr(running.output(2)).mean() > NIGHT.mean() + 5
+    camera.publish(image(3))
+    assert to_bgr(running.output(3)).mean() > NIGHT.mean() + 5
 
 
 def test_camera_info_keeps_step_with_the_image(bench):
@@ -304,6 +317,31 @@ def test_one_best_effort_publisher_among_reliable_ones_is_heard(bench):
         publisher.publish(image(stamp))
         running.output(stamp)
     assert len(running.received["/enhanced/image"]) == 2
+
+
+def test_a_reliable_publisher_is_followed_when_it_appears(bench, monkeypatch):
+    pytest.importorskip("rclpy.event_handler", reason="this rclpy does not tell when a publisher appears")
+    monkeypatch.setattr("illumigan_ros.qos.FOLLOW_PERIOD", 3600.0)
+    running = bench()
+    running.camera(Image)
+    running.wait(lambda: running.diagnostics().get("input reliability") == "reliable")
+
+
+def test_another_publisher_is_no_loss(bench):
+    running = bench({"enabled": False, "input_reliability": "reliable"})
+    first = running.camera(Image)
+    first.publish(image(1))
+    running.output(1)
+    second = running.camera(Image)
+    for stamp in range(2, 12):
+        second.publish(image(stamp))
+        running.output(stamp)
+    running.client.destroy_publisher(first)
+    running.wait(lambda: running.node.count_publishers("/image") == 1)
+    second.publish(image(12))
+    running.output(12)
+    running.wait(lambda: running.diagnostics().get("frames out") == "12")
+    assert running.diagnostics()["frames lost in transport"] == "0"
 
 
 def test_a_lazy_node_does_nothing_while_nobody_listens(bench):
