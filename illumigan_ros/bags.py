@@ -127,7 +127,7 @@ class BagReader:
         return self._reader.topics[topic].msgcount
 
     def pick_image_topic(self, wanted: str | None = None) -> str:
-        """Return the wanted image topic, or the only one; raises FrameError that lists what there is."""
+        """Return the wanted image topic, or the only one with images; raises FrameError that lists what there is."""
         images = self.image_topics
         if not images:
             content = ", ".join(f"{topic} ({msgtype})" for topic, msgtype in sorted(self.topics.items()))
@@ -135,8 +135,10 @@ class BagReader:
         names = ", ".join(sorted(images))
         if wanted is not None:
             for topic in (wanted, "/" + wanted):
-                if topic in images:
+                if topic in images and self.count(topic):
                     return topic
+                if topic in images:
+                    raise FrameError(f"{self.path} has no images on {topic}; choose another with --topic: {names}.")
             raise FrameError(f"{self.path} has no image topic {wanted}; choose one with --topic: {names}.")
         filled = [topic for topic in images if self.count(topic)]
         if not filled:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
@@ -67,10 +68,11 @@ def enhance_images(
     from illumigan_ros import offline
 
     pictures = offline.find_pictures(in_dir)
-    enhancer = Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False)
-    with progress_bar("enhancing", len(pictures)) as advance:
+    with (
+        Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False) as enhancer,
+        progress_bar("enhancing", len(pictures)) as advance,
+    ):
         outcome = offline.enhance_images(pictures, out_dir, attention, enhancer, advance)
-    enhancer.close()
     _conclude(outcome, "pictures", out_dir)
 
 
@@ -91,17 +93,15 @@ def enhance_video(
     from illumigan_ros import offline
     from illumigan_ros.video import VideoReader
 
-    window = offline.Window("IllumiGAN") if display else None
-    with VideoReader(source) as frames:
-        enhancer = Enhancer(model, runtime, strength=strength)
-        with progress_bar("enhancing", frames.frame_count) as advance:
-            outcome = offline.enhance_video(
-                frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
-            )
+    with ExitStack() as stack:
+        window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
+        frames = stack.enter_context(VideoReader(source))
+        enhancer = stack.enter_context(Enhancer(model, runtime, strength=strength))
+        advance = stack.enter_context(progress_bar("enhancing", frames.frame_count))
+        outcome = offline.enhance_video(
+            frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
+        )
         rate = float(Fraction(frames.fps))
-    enhancer.close()
-    if window is not None:
-        window.close()
     _conclude(outcome, f"frames ({rate:.4g} fps, {enhancer.runtime})", out)
 
 
@@ -120,11 +120,12 @@ def enhance_bag(
     from illumigan_ros import offline
     from illumigan_ros.footage import Footage
 
-    with Footage(source, topic) as footage:
-        enhancer = Enhancer(model, runtime, strength=strength)
-        with progress_bar("enhancing", footage.frame_count) as advance:
-            outcome = offline.enhance_bag(footage, out, enhancer, advance)
-    enhancer.close()
+    with (
+        Footage(source, topic) as footage,
+        Enhancer(model, runtime, strength=strength) as enhancer,
+        progress_bar("enhancing", footage.frame_count) as advance,
+    ):
+        outcome = offline.enhance_bag(footage, out, enhancer, advance)
     _conclude(outcome, "images", out)
 
 

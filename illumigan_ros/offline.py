@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from illumigan_ros.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.image_messages import compressed_to_bgr, to_bgr
 from illumigan_ros.output_files import make_folder, require_other_place, write_png
 from illumigan_ros.pictures import side_by_side
-from illumigan_ros.video import VideoReader, VideoWriter
+from illumigan_ros.video import VideoReader, video_writers
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -148,8 +147,7 @@ def enhance_video(
         require_other_place(path, source.path)
     if attention is not None:
         require_other_place(attention, out)
-    with ExitStack() as stack:
-        writers = [stack.enter_context(VideoWriter(path, source.fps)) for path in paths]
+    with video_writers(paths, source.fps) as writers:
         for index, frame in enumerate(source):
             enhanced = enhancer.enhance(frame, stamp=float(index / source.fps))
             shown = side_by_side(frame, enhanced.image) if compare else enhanced.image
@@ -191,5 +189,6 @@ def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance
                 outcome.done += 1
             advance()
         if not outcome.done:
-            raise FrameError(f"No image of {source.name} could be read: {outcome.failures[0]}")
+            why = f"could be read: {outcome.failures[0]}" if outcome.failures else "is there; the bag is empty."
+            raise FrameError(f"No image of {source.name} {why}")
     return outcome

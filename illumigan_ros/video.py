@@ -5,8 +5,10 @@ Reading falls back to OpenCV where PyAV is not installed; OpenCV's wheels cannot
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -156,10 +158,17 @@ class VideoWriter:
         self._frames = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._container = av.open(str(self._part), "w")
         except self._errors as error:
             raise unwritable(path, error) from error
-        self._stream = self._container.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
+        refusals = (*self._errors, OverflowError)
+        try:
+            self._stream = self._container.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
+        except refusals as error:
+            self.discard()
+            raise FrameError(f"{path} cannot become H.264 at {float(fps):g} frames per second ({error}).") from error
         self._stream.pix_fmt = "yuv420p"
 
     def write(self, picture: np.ndarray) -> None:
@@ -188,15 +197,21 @@ class VideoWriter:
         except self._errors as error:
             raise unwritable(self.path, error) from error
 
-    def close(self) -> None:
-        """Finish the file and give it its name; raises FrameError without frames or when the disk is full."""
+    def finish(self) -> None:
+        """Write the file to its end, still under another name; raises FrameError without frames or on a full disk."""
         if self._frames == 0:
             raise FrameError(f"No frame came for {self.path}.")
         self._mux(None)
         try:
             self._container.close()
-            self._part.replace(self.path)
         except self._errors as error:
+            raise unwritable(self.path, error) from error
+
+    def publish(self) -> None:
+        """Give the finished file its name."""
+        try:
+            self._part.replace(self.path)
+        except OSError as error:
             raise unwritable(self.path, error) from error
 
     def discard(self) -> None:
@@ -211,14 +226,29 @@ class VideoWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the file, or remove it when an error ends the writing."""
-        if kind is not None:
-            self.discard()
-            return
         try:
-            self.close()
-        except BaseException:
+            if kind is None:
+                self.finish()
+                self.publish()
+        finally:
             self.discard()
-            raise
+
+
+@contextmanager
+def video_writers(paths: Sequence[Path], fps: Fraction) -> Iterator[list[VideoWriter]]:
+    """Give a writer for each path; their files appear under their names when all are complete, or none does."""
+    writers: list[VideoWriter] = []
+    try:
+        for path in paths:
+            writers.append(VideoWriter(path, fps))
+        yield writers
+        for writer in writers:
+            writer.finish()
+        for writer in writers:
+            writer.publish()
+    finally:
+        for writer in writers:
+            writer.discard()
 
 
 def _unreadable(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -167,6 +168,23 @@ def test_a_video_keeps_frame_count_and_rate(night_video, tmp_path):
         assert next(iter(video)).mean() > 1.5 * NIGHT.mean()
 
 
+def test_a_video_and_its_attention_appear_together_or_not_at_all(tmp_path):
+    # side by side holds twice the pixels and noise on top, so that it alone outgrows the disk
+    noise = np.random.default_rng(0).integers(0, 255, (4, 120, 160, 3), np.uint8)
+    with VideoWriter(tmp_path / "noise.mp4", Fraction(10)) as video:
+        for frame in noise:
+            video.write(frame)
+    arguments = ("--side-by-side", "--attention", tmp_path / "out" / "map.mp4")
+    illumigan("enhance-video", tmp_path / "noise.mp4", tmp_path / "out" / "whole.mp4", *arguments)
+    sizes = [(tmp_path / "out" / name).stat().st_size for name in ("map.mp4", "whole.mp4")]
+    assert sizes[0] < sizes[1]
+    shutil.rmtree(tmp_path / "out")
+    sentence = error("enhance-video", tmp_path / "noise.mp4", tmp_path / "out" / "whole.mp4", *arguments,
+                     run=illumigan_process, most_bytes=sum(sizes) // 2)  # fmt: skip
+    assert "The disk is full" in sentence
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 def test_a_video_side_by_side_shows_both(night_video, tmp_path):
     illumigan("enhance-video", night_video, tmp_path / "both.mp4", "--side-by-side")
     with VideoReader(tmp_path / "both.mp4") as video:
@@ -244,6 +262,17 @@ def test_bags_that_do_not_do(night_bag, tmp_path):
     assert "damaged, truncated or no rosbag2" in error("enhance-bag", night_bag, out)
     assert "damaged, truncated or no rosbag2" in error("play-bag", night_bag)
     assert not out.exists()
+
+
+def test_a_bag_without_images_is_one_sentence(tmp_path):
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.add_topic("/image", IMAGE)
+        bag.add_topic("/camera_info", CAMERA_INFO)
+        bag.write("/camera_info", STAMPS[0], camera_info_cdr(160, 120, STAMPS[0]))
+    assert "is empty: no images on /image" in error("enhance-bag", tmp_path / "bag", tmp_path / "out")
+    for command, *rest in (("enhance-bag", tmp_path / "out"), ("play-bag",)):
+        assert "has no images on /image" in error(command, tmp_path / "bag", *rest, "--topic", "/image")
+    assert not (tmp_path / "out").exists()
 
 
 def test_the_doctor_says_what_works():

@@ -10,7 +10,7 @@ from skimage import data as pictures
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.footage import Footage, picture_of
-from illumigan_ros.video import VideoReader, VideoWriter
+from illumigan_ros.video import VideoReader, VideoWriter, video_writers
 
 av = pytest.importorskip("av")
 PHOTO = cv2.cvtColor(cv2.resize(pictures.astronaut(), (160, 120)), cv2.COLOR_RGB2BGR)
@@ -192,5 +192,26 @@ def test_places_that_cannot_be_written_are_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(FrameError, match="cannot be written"):
         VideoWriter(tmp_path / "file" / "a.mp4", NTSC)
+    (tmp_path / "folder.mp4").mkdir()
+    with pytest.raises(FrameError, match="Is a directory"):
+        VideoWriter(tmp_path / "folder.mp4", NTSC)
     with pytest.raises(FrameError, match=r"must end in .mp4, .mkv or .mov"):
         VideoWriter(tmp_path / "a.avi", NTSC)
+
+
+def test_videos_that_belong_together_appear_together_or_not_at_all(tmp_path):
+    paths = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    with pytest.raises(FrameError, match=r"No frame came for .*b\.mp4"), video_writers(paths, NTSC) as (first, _):
+        first.write(PHOTO)
+    assert list(tmp_path.iterdir()) == []
+    with video_writers(paths, NTSC) as writers:
+        for writer in writers:
+            writer.write(PHOTO)
+        assert not any(path.exists() for path in paths)
+    assert sorted(tmp_path.iterdir()) == paths
+
+
+def test_a_frame_rate_that_no_video_can_have_is_refused(tmp_path):
+    with pytest.raises(FrameError, match=r"cannot become H\.264 at 1e\+12 frames per second"):
+        VideoWriter(tmp_path / "a.mp4", Fraction(10**12))
+    assert list(tmp_path.iterdir()) == []
