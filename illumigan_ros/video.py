@@ -163,7 +163,7 @@ class VideoWriter:
             self._container = av.open(str(self._part), "w")
         except self._errors as error:
             raise unwritable(path, error) from error
-        refusals = (*self._errors, OverflowError)
+        refusals: tuple[type[Exception], ...] = (*self._errors, OverflowError)
         try:
             self._stream = self._container.add_stream("h264", rate=fps, options={"crf": "18", "preset": "veryfast"})
         except refusals as error:
