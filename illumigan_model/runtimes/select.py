@@ -39,8 +39,8 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
             opened: Runtime = getattr(importlib.import_module(module), kind)(model, threads)
         except ModelError as error:
             reasons.append(f"{name}: {error}")
-        except ImportError as error:
-            reasons.append(f"{name}: it is not installed ({error}).")
+        except Exception as error:  # a library that is missing or broken raises whatever it likes
+            reasons.append(f"{name}: it cannot be used here ({error}).")
         else:
             return opened, reasons + opened.notes
     raise ModelError(" ".join(reasons))
