@@ -140,7 +140,7 @@ def train(
 ) -> None:
     """Train a generator; a killed run goes on from its last checkpoint."""
     require_torch()
-    from illumigan_training.train import read_config
+    from illumigan_training.config import read_config
     from illumigan_training.train import train as run_training
 
     print(f"The run is in {run_training(read_config(config, overrides or []))}")

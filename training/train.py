@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import yaml
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -25,30 +26,10 @@ from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, apply_curves
 from illumigan_training import losses
+from illumigan_training.config import check_config, read_config
 from illumigan_training.data import Sample, SampleStream
 
 Batch = tuple[Tensor, Tensor, Tensor]
-
-
-def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
-    """Return a training config with `key=value` overrides applied (`a.b=1` reaches into a section).
-
-    Raises:
-        IllumiganError: the file is missing or a key is unknown; the message names the keys there are.
-    """
-    if not path.is_file():
-        raise IllumiganError(f"the training config {path} does not exist; config/train_curve_grid.yaml is one")
-    config = yaml.safe_load(path.read_text())
-    for override in overrides:
-        key, _, value = override.partition("=")
-        *sections, last = key.split(".")
-        place = config
-        for section in sections:
-            place = place.get(section, {})
-        if last not in place:
-            raise IllumiganError(f"{key} is not a setting of {path.name}; it has {', '.join(place or config)}")
-        place[last] = yaml.safe_load(value)
-    return config
 
 
 def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
@@ -84,30 +65,35 @@ def train(config: dict[str, Any]) -> Path:
     """Train to the last step of the config and return the run folder.
 
     Raises:
-        IllumiganError: the loss is no longer a number; the message names the step.
+        IllumiganError: a setting cannot be, the run folder cannot be written or holds another run's state, or the loss
+            is no longer a number; the message names the setting, the file or the step.
     """
+    check_config(config)
     run = Path(config["run"]).expanduser()
+    try:
+        return train_in(run, config)
+    except (OSError, SafetensorError) as error:
+        raise IllumiganError(f"the run in {run} cannot go on: {error}; look at the folder and the disk") from error
+
+
+def train_in(run: Path, config: dict[str, Any]) -> Path:
+    """Train in a run folder; see `train`."""
     run.mkdir(parents=True, exist_ok=True)
-    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     torch.manual_seed(config["seed"])
     torch.set_num_threads(config["threads"])
     generator = CurveGrid(CurveGridConfig(**config["generator"]))
     optimizer = torch.optim.AdamW(generator.parameters(), lr=config["rate"], weight_decay=1e-4)
-    steps, first = config["steps"], 0
+    steps = config["steps"]
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config["rate"], total_steps=steps, pct_start=0.1)
     average = torch.optim.swa_utils.AveragedModel(
         generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config["average"]), use_buffers=True
     )
     parts: dict[str, Any] = {"generator": generator, "optimizer": optimizer, "schedule": schedule, "average": average}
-    resume = run / "resume.pt"
-    if resume.is_file():
-        saved = torch.load(resume, weights_only=True)
-        first = saved["step"]
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
+    first = resume(run, parts, steps)
+    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
     source = batches(config, first)
     fixed = next(source) if first == 0 else stack_fixed(run)
-    torch.save(fixed, run / "fixed.pt")
+    save(fixed, run / "fixed.pt")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns) as progress, (run / "metrics.csv").open("a", newline="") as table:
         writer = csv.writer(table)
@@ -117,7 +103,7 @@ def train(config: dict[str, Any]) -> Path:
             terms = loss_terms(generator, next(source))
             loss = torch.stack([config["weights"][name] * term for name, term in terms.items()]).sum()
             if not torch.isfinite(loss):
-                raise IllumiganError(f"the loss is {loss.item()} at step {step}; {resume} holds the last good state")
+                raise IllumiganError(f"the loss is {loss.item()} at step {step}; {run} holds the last good state")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
@@ -134,18 +120,59 @@ def train(config: dict[str, Any]) -> Path:
     return run
 
 
+def resume(run: Path, parts: dict[str, Any], steps: int) -> int:
+    """Take up the state that an earlier part of the run left and return its step, 0 where there is none.
+
+    Raises:
+        IllumiganError: the state is damaged, or that of a run with other settings.
+    """
+    file = run / "resume.pt"
+    if not file.is_file():
+        return 0
+    saved = load(file)
+    try:
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        first, planned = int(saved["step"]), int(saved["schedule"]["total_steps"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise IllumiganError(
+            f"{file} belongs to a run with another generator; choose another run folder, or remove it to start anew"
+        ) from error
+    if planned != steps:
+        raise IllumiganError(f"{file} belongs to a run of {planned} steps; set steps={planned} or another run folder")
+    return first
+
+
 def stack_fixed(run: Path) -> Batch:
     """Return the fixed samples that an earlier part of the run chose."""
-    dark, calm, wanted = torch.load(run / "fixed.pt", weights_only=True)
+    dark, calm, wanted = load(run / "fixed.pt")
     return dark, calm, wanted
+
+
+def load(file: Path) -> Any:
+    """Return what `save` wrote; raises IllumiganError if it is missing or damaged."""
+    try:
+        return torch.load(file, weights_only=True)
+    except Exception as error:  # torch raises a dozen kinds for a damaged file
+        raise IllumiganError(f"{file} is missing or damaged; remove {file.parent} to start anew") from error
+
+
+def save(content: Any, file: Path) -> None:
+    """Write a file that is complete or not there; raises OSError if that is not possible."""
+    partial = file.with_suffix(".tmp")
+    try:
+        torch.save(content, partial)
+        partial.replace(file)
+    except RuntimeError as error:  # what torch makes of a full disk
+        raise OSError(f"{file} could not be written, the disk may be full") from error
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fixed: Batch) -> None:
     """Write the averaged weights, the state to resume from and a picture of the fixed samples."""
     state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
-    partial = run / "resume.tmp"
-    torch.save(state, partial)
-    partial.replace(run / "resume.pt")
+    save(state, run / "resume.pt")
     averaged: CurveGrid = parts["average"].module
     save_checkpoint(averaged, run / "curve_grid.safetensors", {"step": str(step), "name": Path(config["run"]).name})
     averaged.eval()
