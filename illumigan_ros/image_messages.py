@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_model.photos import is_cut_off_jpeg
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage, Image
@@ -109,19 +110,6 @@ def compressed_to_bgr(message: Any) -> np.ndarray:
     if image is None:
         raise FrameError(f"The {name} is no picture that OpenCV can decode; send JPEG or PNG.")
     return image
-
-
-def is_cut_off_jpeg(content: bytes) -> bool:
-    """
-    Return whether these bytes are a JPEG that stops before its end; False for everything that is no JPEG.
-
-    Decoders fill what is missing with grey instead of complaining. The end marker must come after the last start of a
-    scan: one before it belongs to a preview in the header. Whatever follows it (cameras pad their buffers) is fine.
-    """
-    if not content.startswith(b"\xff\xd8"):
-        return False
-    end = content.rfind(b"\xff\xd9")
-    return end < 0 or content.find(b"\xff\xda", end) >= 0
 
 
 def from_bgr(image: np.ndarray, header: Header) -> Image:

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_ros.bags import CAMERA_INFO, IMAGE, BagWriter, decode, image_cdr
 from illumigan_ros.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.image_messages import compressed_to_bgr, to_bgr
@@ -22,7 +23,6 @@ from illumigan_ros.video import VideoReader, video_writers
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 ENHANCED_TOPIC, ATTENTION_TOPIC, INFO_TOPIC = "/enhanced/image", "/attention/image", "/enhanced/camera_info"
 
 Advance = Callable[[], None]
@@ -36,32 +36,13 @@ class Outcome:
     failures: list[str] = field(default_factory=list)
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """Return a picture file as uint8 HxWx3 BGR, turned upright; raises FrameError if it is damaged."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FrameError(f"{path} cannot be read ({error.strerror}).") from error
-    # Decoders fill what is missing of a JPEG with grey instead of complaining, so look for the end marker after the
-    # last start of a scan.
-    if content[:2] == b"\xff\xd8" and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
-        raise FrameError(f"{path} is cut off before its end.")
-    try:
-        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise FrameError(f"{path} is damaged, empty or no picture.")
-    return picture
-
-
 def find_pictures(folder: Path) -> list[Path]:
     """Return the picture files in a folder, sorted; raises FrameError if there are none."""
     if not folder.is_dir():
         raise FrameError(f"There is no folder {folder}.")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file())
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
     if not found:
-        raise FrameError(f"{folder} holds no pictures ({', '.join(PICTURE_SUFFIXES)}).")
+        raise FrameError(f"{folder} holds no pictures ({', '.join(PHOTO_SUFFIXES)}).")
     return found
 
 
@@ -84,7 +65,7 @@ def enhance_images(
         # a.jpg and a.png would both become a.png; then the full name stays in front.
         name = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
         try:
-            picture = read_picture(path)
+            picture = read_photo(path)
             enhancer.reset()
             enhanced = enhancer.enhance(picture)
         except FrameError as error:

@@ -20,9 +20,10 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from illumigan_model.attention import luminance_u8
 from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_training.night import Camera, expose, relight
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
+SMALLEST_SIDE = 32
 CROP_WH = (256, 144)  # the size of the thumbnail, so that a step is cheap
 
 
@@ -53,7 +54,7 @@ def list_images(source: dict[str, Any], root: Path) -> list[Path]:
     folder = root / source["folder"]
     if not folder.is_dir():
         raise IllumiganError(f"{folder} is not a folder; set root, and the folders of the training config in it.")
-    chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in SUFFIXES]
+    chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PHOTO_SUFFIXES]
     if "csv" in source:
         column, value = source["where"].split("=")
         with (root / source["csv"]).open(newline="") as table:
@@ -67,7 +68,8 @@ def list_images(source: dict[str, Any], root: Path) -> list[Path]:
 def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarray]:
     """Load the photos of several sources as uint8 BGR, each at least as large as the crop and at most twice that.
 
-    An unreadable or too dark/bright image (see `luma`) is left out; unreadable ones are named on standard output.
+    What is unreadable or tiny is left out and named on standard output; what is too dark or bright (see `luma`) is
+    left out.
 
     Raises:
         IllumiganError: no photo is left.
@@ -77,29 +79,19 @@ def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarra
         low, high = source.get("luma", (0.0, 1.0))
         for path in track(list_images(source, root), description=f"reading {source['folder']}", transient=True):
             try:
-                photo = fit(read_photo(path))
+                photo = read_photo(path)
             except FrameError as error:
-                print(error)
+                print(f"left out: {error}")
                 continue
+            if min(photo.shape[:2]) < SMALLEST_SIDE:
+                print(f"left out: {path} is smaller than {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels.")
+                continue
+            photo = fit(photo)
             if low <= luminance_u8(photo).mean() / 255 <= high:
                 photos.append(photo)
     if not photos:
         raise IllumiganError("No photo is left after the luma rules of the training config; widen them.")
     return photos
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """Read one image as uint8 BGR, upright by its EXIF tag.
-
-    Raises:
-        FrameError: it cannot be decoded or is smaller than 32 x 32.
-    """
-    photo = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if photo is None:
-        raise FrameError(f"{path} cannot be read as an image; it is left out.")
-    if min(photo.shape[:2]) < 32:
-        raise FrameError(f"{path} is smaller than 32 x 32 pixels; it is left out.")
-    return photo
 
 
 def fit(photo: np.ndarray) -> np.ndarray:

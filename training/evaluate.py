@@ -17,7 +17,8 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from illumigan_model.attention import luminance_u8
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError
-from illumigan_training.data import SUFFIXES, clahe, read_photo
+from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
+from illumigan_training.data import clahe
 
 Method = Callable[[np.ndarray], np.ndarray]
 
@@ -45,8 +46,8 @@ def find_pairs(low: Path, high: Path) -> list[tuple[Path, Path]]:
     Raises:
         IllumiganError: there are none.
     """
-    well_lit = {path.stem: path for path in sorted(high.glob("*")) if path.suffix.lower() in SUFFIXES}
-    dark = [path for path in sorted(low.glob("*")) if path.suffix.lower() in SUFFIXES]
+    well_lit = {path.stem: path for path in sorted(high.glob("*")) if path.suffix.lower() in PHOTO_SUFFIXES}
+    dark = [path for path in sorted(low.glob("*")) if path.suffix.lower() in PHOTO_SUFFIXES]
     pairs = [(path, well_lit[path.stem]) for path in dark if path.stem in well_lit]
     if not pairs:
         raise IllumiganError(f"No photo of {low} has one of the same name in {high}; give two folders of pairs.")

@@ -140,22 +140,23 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
     wanted = scene * evened * np.asarray(camera.balance, np.float32)
     # A photo that is itself dim is brought to a middle grey; one that is bright is left alone.
     middle = float(display(wanted).mean())
-    wanted *= np.clip((0.36 if night else 0.46) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
+    wanted *= np.clip((0.36 if night else 0.44) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
     # In a night scene the last glimmer is better left dark; an underexposed room is all glimmer.
-    wanted *= visible(radiance, camera, dark_levels=6.0 if night else 1.2)
+    wanted *= visible(radiance, camera, dark_levels=(1.5, 9.5) if night else (0.5, 3.0))
     return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32), night)
 
 
-def visible(radiance: np.ndarray, camera: Camera, dark_levels: float) -> np.ndarray:
+def visible(radiance: np.ndarray, camera: Camera, dark_levels: tuple[float, float]) -> np.ndarray:
     """Return how far light can be told from darkness: float H x W x 1 in [0, 1].
 
-    It has to stand out of the noise once averaged over a few pixels, and to rise above the frame's first `dark_levels`
-    levels of 255.
+    It has to stand out of the noise once averaged over a few pixels, and to rise above the frame's first levels: none
+    of it is visible at the first of `dark_levels` (of 255), all of it at the second.
     """
     signal = cv2.GaussianBlur(radiance.mean(axis=2) * camera.exposure, (0, 0), 2)
     noise = (camera.shot * signal + camera.read**2) / 4
     levels = 255 * display(signal)
-    reached = np.clip((levels - 0.5) / dark_levels, 0, 1) ** 1.5
+    none, full = dark_levels
+    reached = np.clip((levels - none) / (full - none), 0, 1) ** 2
     return (reached * signal**2 / (signal**2 + 4 * noise))[:, :, None]
 
 

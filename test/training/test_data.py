@@ -23,7 +23,7 @@ def test_a_table_narrows_a_source(photos, tmp_path):
 
 def test_unreadable_files_are_named_and_left_out(photos, capsys):
     assert len(load_photos([DAY], photos)) == 3
-    assert "broken.jpg cannot be read" in capsys.readouterr().out
+    assert "broken.jpg is damaged" in capsys.readouterr().out
 
 
 def test_the_luma_rule_tells_dark_from_normal(photos):
