@@ -29,7 +29,7 @@ KNOTS = 8
 SPANS = GRID_WH[0] + 1
 FINE_STEPS = 512
 # Colour noise goes where luminance noise partly stays: eyes and detectors need its edges.
-LUMA_SHARE, CHROMA_SHARE = 1.2, 2.5
+LUMA_SHARE, CHROMA_SHARE = 1.6, 3.5
 REDUCE = 4
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
