@@ -40,16 +40,16 @@ def export_onnx(checkpoint: Path, target: Path) -> None:
     """
     generator = load_checkpoint(checkpoint)
     if not isinstance(generator, CurveGrid):
-        raise ModelError(f"{checkpoint} does not hold a CurveGrid; only that generator is exported to ONNX so far")
+        raise ModelError(f"{checkpoint} does not hold a CurveGrid; only that generator is exported to ONNX so far.")
     if not target.parent.is_dir():
-        raise ModelError(f"{target} cannot be written: there is no folder {target.parent}; make it first")
+        raise ModelError(f"{target} cannot be written: there is no folder {target.parent}; make it first.")
     graph = to_onnx(generator, {"checkpoint_sha256": sha256(checkpoint)})
     partial = target.with_name(f".{target.name}.part")
     try:
         partial.write_bytes(graph.SerializeToString())
         partial.replace(target)
     except OSError as error:
-        raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place") from error
+        raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
     finally:
         with suppress(OSError):
             partial.unlink(missing_ok=True)

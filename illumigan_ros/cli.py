@@ -156,7 +156,7 @@ def evaluate(
     try:
         from illumigan_training.evaluate import evaluate as score
     except ModuleNotFoundError as error:
-        raise IllumiganError(f"{error.name} is missing; install it with: pip install 'illumigan[train]'") from error
+        raise IllumiganError(f"{error.name} is missing; install it with: pip install 'illumigan[train]'.") from error
 
     table = Table("method", "PSNR dB", "SSIM", "mean luminance")
     for row in score(model, low, high):
@@ -181,7 +181,7 @@ def require_torch() -> None:
     """Raise IllumiganError where training's dependencies are missing."""
     missing = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
     if missing:
-        raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'")
+        raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'.")
 
 
 @app.command()

@@ -29,7 +29,7 @@ class Kind(NamedTuple):
         """Raise IllumiganError if the value is of another kind."""
         wrong = not isinstance(value, self.types) or isinstance(value, bool)
         if wrong or (isinstance(value, int | float) and not self.least <= value <= self.most):
-            raise IllumiganError(f"the setting {name} must be {self.words}, not {value!r}")
+            raise IllumiganError(f"The setting {name} must be {self.words}, not {value!r}.")
 
 
 COUNT = Kind((int,), "a whole number from 1 on", least=1)
@@ -64,13 +64,13 @@ def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
         IllumiganError: the file is missing or no config, or a key is unknown; the message names the keys there are.
     """
     if not path.is_file():
-        raise IllumiganError(f"the training config {path} does not exist; {EXAMPLE}")
+        raise IllumiganError(f"The training config {path} does not exist; {EXAMPLE}.")
     try:
         config = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
-        raise IllumiganError(f"the training config {path} cannot be read ({_one_line(error)}); {EXAMPLE}") from error
+        raise IllumiganError(f"The training config {path} cannot be read ({_one_line(error)}); {EXAMPLE}.") from error
     if not isinstance(config, dict):
-        raise IllumiganError(f"the training config {path} holds no settings; {EXAMPLE}")
+        raise IllumiganError(f"The training config {path} holds no settings; {EXAMPLE}.")
     for override in overrides:
         _apply(override, config, path.name)
     return config
@@ -84,18 +84,18 @@ def _apply(override: str, config: dict[str, Any], name: str) -> None:
         place = place.get(section) if isinstance(place, dict) else None
     if not isinstance(place, dict) or last not in place:
         there = place if isinstance(place, dict) else config
-        raise IllumiganError(f"{key} is not a setting of {name}; it has {', '.join(map(str, there))}")
+        raise IllumiganError(f"{key} is not a setting of {name}; it has {', '.join(map(str, there))}.")
     try:
         place[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
-        raise IllumiganError(f"{override} cannot be read ({_one_line(error)})") from error
+        raise IllumiganError(f"{override} cannot be read ({_one_line(error)}).") from error
 
 
 def check_config(config: dict[str, Any]) -> None:
     """Raise IllumiganError, naming the setting, where a config lacks one or has one that cannot be."""
     for name, kind in SETTINGS.items():
         if name not in config:
-            raise IllumiganError(f"the training config lacks the setting {name}; it must be {kind.words}")
+            raise IllumiganError(f"The training config lacks the setting {name}; it must be {kind.words}.")
         kind.check(name, config[name])
     for name in ("normal", "dark"):
         for source in config[name]:
@@ -104,14 +104,14 @@ def check_config(config: dict[str, Any]) -> None:
     known = asdict(CurveGridConfig())
     for name, value in config["generator"].items():
         if name not in known:
-            raise IllumiganError(f"generator.{name} is not a setting; a generator has {', '.join(known)}")
+            raise IllumiganError(f"generator.{name} is not a setting; a generator has {', '.join(known)}.")
         (NUMBER if isinstance(known[name], float) else COUNT).check(f"generator.{name}", value)
     for name, value in config["shares"].items():
         if name not in SAMPLE_KINDS:
-            raise IllumiganError(f"shares.{name} is not a setting; shares has {', '.join(SAMPLE_KINDS)}")
+            raise IllumiganError(f"shares.{name} is not a setting; shares has {', '.join(SAMPLE_KINDS)}.")
         SHARE.check(f"shares.{name}", value)
     if not math.isclose(sum(config["shares"].values()), 1.0, abs_tol=1e-6):
-        raise IllumiganError(f"the shares must add up to 1, not {sum(config['shares'].values()):g}")
+        raise IllumiganError(f"The shares must add up to 1, not {sum(config['shares'].values()):g}.")
     for name in LOSS_TERMS:
         NUMBER.check(f"weights.{name}", config["weights"].get(name))
 

@@ -73,7 +73,7 @@ def train(config: dict[str, Any]) -> Path:
     try:
         return train_in(run, config)
     except (OSError, SafetensorError) as error:
-        raise IllumiganError(f"the run in {run} cannot go on: {error}; look at the folder and the disk") from error
+        raise IllumiganError(f"The run in {run} cannot go on: {error}; look at the folder and the disk.") from error
 
 
 def train_in(run: Path, config: dict[str, Any]) -> Path:
@@ -103,7 +103,7 @@ def train_in(run: Path, config: dict[str, Any]) -> Path:
             terms = loss_terms(generator, next(source))
             loss = torch.stack([config["weights"][name] * term for name, term in terms.items()]).sum()
             if not torch.isfinite(loss):
-                raise IllumiganError(f"the loss is {loss.item()} at step {step}; {run} holds the last good state")
+                raise IllumiganError(f"The loss is {loss.item()} at step {step}; {run} holds the last good state.")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
@@ -136,10 +136,10 @@ def resume(run: Path, parts: dict[str, Any], steps: int) -> int:
         first, planned = int(saved["step"]), int(saved["schedule"]["total_steps"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
         raise IllumiganError(
-            f"{file} belongs to a run with another generator; choose another run folder, or remove it to start anew"
+            f"{file} belongs to a run with another generator; choose another run folder, or remove it to start anew."
         ) from error
     if planned != steps:
-        raise IllumiganError(f"{file} belongs to a run of {planned} steps; set steps={planned} or another run folder")
+        raise IllumiganError(f"{file} belongs to a run of {planned} steps; set steps={planned} or another run folder.")
     return first
 
 
@@ -154,7 +154,7 @@ def load(file: Path) -> Any:
     try:
         return torch.load(file, weights_only=True)
     except Exception as error:  # torch raises a dozen kinds for a damaged file
-        raise IllumiganError(f"{file} is missing or damaged; remove {file.parent} to start anew") from error
+        raise IllumiganError(f"{file} is missing or damaged; remove {file.parent} to start anew.") from error
 
 
 def save(content: Any, file: Path) -> None:

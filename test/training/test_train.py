@@ -70,7 +70,7 @@ def test_a_run_of_other_settings_or_with_a_damaged_state_is_not_taken_up(config)
 
 def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(IllumiganError, match=r"the run in .*file/run cannot go on"):
+    with pytest.raises(IllumiganError, match=r"The run in .*file/run cannot go on"):
         train({**config, "run": str(tmp_path / "file" / "run")})
 
 
@@ -82,7 +82,7 @@ def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
         ({"rate": "1e-3"}, r"rate must be a number above 0 \(YAML reads"),
         ({"generator": {"depth": 3}}, "generator.depth is not a setting; a generator has width, blocks"),
         ({"generator": {"width": 2.5}}, "generator.width must be a whole number"),
-        ({"shares": {"day": 0.5}}, "the shares must add up to 1, not 0.5"),
+        ({"shares": {"day": 0.5}}, "The shares must add up to 1, not 0.5"),
         ({"normal": ["day"]}, "normal .* must be a section"),
         ({"weights": {}}, "weights.reconstruction must be a number, not None"),
     ],
