@@ -74,10 +74,11 @@ def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarra
     Raises:
         IllumiganError: no photo is left.
     """
-    photos = []
+    photos: list[np.ndarray] = []
     for source in sources:
         low, high = source.get("luma", (0.0, 1.0))
-        for path in track(list_images(source, root), description=f"reading {source['folder']}", transient=True):
+        paths, before = list_images(source, root), len(photos)
+        for path in track(paths, description=f"reading {source['folder']}", transient=True):
             try:
                 photo = read_photo(path)
             except FrameError as error:
@@ -89,6 +90,7 @@ def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarra
             photo = fit(photo)
             if low <= luminance_u8(photo).mean() / 255 <= high:
                 photos.append(photo)
+        print(f"{source['folder']}: {len(photos) - before} of {len(paths)} photos, mean luminance {low} to {high}")
     if not photos:
         raise IllumiganError("No photo is left after the luma rules of the training config; widen them.")
     return photos

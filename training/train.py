@@ -1,4 +1,4 @@
-"""Train CurveGrid: `python -m illumigan_training.train CONFIG [key=value ...]`, or `illumigan train`.
+"""Train CurveGrid: `illumigan train CONFIG [key=value ...]`.
 
 A run folder holds everything: the config, the checkpoint (safetensors), the metrics of every 50th step as CSV and
 pictures of a fixed set of samples (input | wanted | enhanced). A killed run goes on where its last checkpoint ended.
@@ -7,7 +7,6 @@ pictures of a fixed set of samples (input | wanted | enhanced). A killed run goe
 from __future__ import annotations
 
 import csv
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, apply_curves
 from illumigan_training import losses
-from illumigan_training.config import check_config, read_config
+from illumigan_training.config import check_config
 from illumigan_training.data import Sample, SampleStream
 
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -181,18 +180,3 @@ def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fi
     rows = [torch.cat(list(row), dim=2) for row in zip(fixed[0], fixed[2], made, strict=True)]
     sheet = torch.cat(rows, dim=1).clamp(0, 1).mul(255).byte().permute(1, 2, 0).numpy()
     cv2.imwrite(str(run / f"samples_{step:06d}.jpg"), sheet[:, :, ::-1])
-
-
-def main() -> None:
-    """Train from the command line."""
-    if len(sys.argv) < 2:
-        sys.exit("usage: python -m illumigan_training.train CONFIG [key=value ...]")
-    try:
-        print(train(read_config(Path(sys.argv[1]), sys.argv[2:])))
-    except IllumiganError as error:
-        print(error, file=sys.stderr)
-        sys.exit(2)
-
-
-if __name__ == "__main__":
-    main()
