@@ -24,6 +24,7 @@ from types import ModuleType
 import cv2
 import numpy as np
 
+THUMBNAIL_WH = (256, 144)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1

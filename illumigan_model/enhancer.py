@@ -12,11 +12,11 @@ import numpy as np
 
 from illumigan_model import curves
 from illumigan_model.attention import attention_u8, luminance_u8
+from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.stabilizer import Stabilizer, night_share
 
-THUMBNAIL_WH = (256, 144)
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
 

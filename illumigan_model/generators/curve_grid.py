@@ -34,10 +34,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from illumigan_model.attention import attention, luminance
+from illumigan_model.curves import GRID_WH, KNOTS, THUMBNAIL_WH
 
-THUMBNAIL_WH = (256, 144)
-GRID_WH = (16, 9)
-KNOTS = 8
+__all__ = ["GRID_WH", "KNOTS", "THUMBNAIL_WH", "CurveGrid", "CurveGridConfig", "apply_curves"]
+
 CLIP = 3.0  # a tile's histogram may raise a curve's slope to about this many times that of no change
 FLOOR = 0.5  # and always keeps this share of it
 
