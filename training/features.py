@@ -16,7 +16,6 @@ told otherwise. Three sets of weights are in use, trained on different inputs; a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from http.client import HTTPException
 from pathlib import Path
 
 import torch
@@ -165,9 +164,9 @@ def fetch(flavour: str) -> dict[str, Tensor]:
         raise ModelError(f"Weights of flavour {flavour} cannot be fetched; name a file, or leave the flavour out.")
     try:
         state = torch.hub.load_state_dict_from_url(url, map_location="cpu", check_hash=True, weights_only=True)
-    except (OSError, HTTPException, RuntimeError) as error:
+        return convolutions(state)
+    except Exception as error:  # network, disk, or a damaged file in the cache
         raise ModelError(f"{url} could not be fetched ({error}); name a file of VGG-16 weights instead.") from error
-    return convolutions(state)
 
 
 def convolutions(state: dict[str, Tensor]) -> dict[str, Tensor]:
