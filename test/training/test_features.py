@@ -120,14 +120,14 @@ def test_errors_say_what_to_do(file, state, tmp_path, monkeypatch):
         open_features("vgg19", file)
     with pytest.raises(ModelError, match="flavour 'keras'; choose one of caffe, caffe_rgb, torchvision"):
         open_features("vgg16", file, flavour="keras")
-    with pytest.raises(ModelError, match="none.pt is missing; name a file"):
+    with pytest.raises(ModelError, match=r"none\.pt is missing; name a file"):
         open_features("vgg16", tmp_path / "none.pt")
-    with pytest.raises(ModelError, match="vgg16.pt are not known; say their flavour"):
+    with pytest.raises(ModelError, match=r"vgg16\.pt are not known; say their flavour"):
         open_features("vgg16", file)
     with pytest.raises(ModelError, match="caffe cannot be fetched; name a file"):
         open_features("vgg16", flavour="caffe")
     monkeypatch.setenv("TORCH_HOME", str(file))
-    with pytest.raises(ModelError, match=r"88682ab5.pth could not be fetched .*; name a file"):
+    with pytest.raises(ModelError, match=r"88682ab5\.pth could not be fetched .*; name a file"):
         open_features("vgg16")
 
 
