@@ -21,7 +21,8 @@ Where the paper and its released code differ, the code's choice is the default:
     patches            5                            1 + 5, of equal weight               random_patches(count=5)
     features           first layer after the fifth  relu5_1: first layer of the fifth    open_features(pool4=True)
                        pooling, which VGG-16 lacks  block, its pooling left out
-    feature distance   summed over channels         mean over channels                   weight 512
+    feature distance   mean over places; how the    mean over places and channels        weight 512, if they add up
+                       channels count is not said
     VGG's input        not said                     BGR 0..255, no mean subtracted       open_features(
                                                                                            mean_subtraction=True)
     darkened inputs    not said                     half of the inputs, divided by       the source that

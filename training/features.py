@@ -1,12 +1,14 @@
 """The frozen network behind the feature distance: VGG-16 (Simonyan and Zisserman, arXiv 1409.1556), or part of it.
 
     name           image       through    stride    time
-    vgg16          as it is    relu5_1    8         1       EnlightenGAN's; images of 32 pixels and more
-    vgg16_light    halved      relu4_1    16        1/6     where that is too slow; of 64 pixels and more, sees less detail
+    vgg16          as it is    relu5_1    8         1       EnlightenGAN's
+    vgg16_light    halved      relu4_1    16        1/6     where that is too slow; sees less fine detail
 
 EnlightenGAN leaves out the fourth pooling and gives the network BGR in 0..255 with no mean subtracted; so do we unless
-told otherwise. Without the mean the features mind brightness less: a dark photo and its bright twin lie a quarter as far
-apart as two scenes, with the mean subtracted half as far. Three sets of weights are in use, trained on different inputs; a file is recognised by its first filter:
+told otherwise. Without the mean the features mind brightness less: a dark photo and its bright twin lie a quarter as
+far apart as two scenes do, with the mean subtracted half as far (LOL's training pairs, 256 x 144).
+
+Three sets of weights are in use, trained on different inputs; a file is recognised by its first filter:
 
     flavour        trained on
     caffe          BGR 0..255 minus (103.939, 116.779, 123.68): the authors' own, as EnlightenGAN uses them
