@@ -13,7 +13,7 @@ setup(
     maintainer_email="maintainers@illumigan.example",
     packages=[*find_packages(include=["illumigan_model*", "illumigan_ros*"]), "illumigan_training"],
     package_dir={"illumigan_training": "training"},
-    package_data={"illumigan_model.weights": ["*"]},
+    package_data={"illumigan_model.weights": ["*"], "illumigan_training": ["niqe_parameters.*"]},
     # Data files, and not scripts: they land in lib/illumigan, where `ros2 run` looks, under colcon and plain pip alike.
     data_files=[
         ("share/ament_index/resource_index/packages", ["illumigan_ros/ament_index/illumigan"]),
@@ -54,7 +54,7 @@ setup(
             "ros-jazzy-rmw-fastrtps-cpp",
             "ros-jazzy-ament-index-python",
         ],
-        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15", "scikit-image>=0.19"],
+        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15", "scikit-image>=0.19", "scipy>=1.8"],
         "video": ["av>=12"],
         "dev": [
             "pytest>=8",

@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import demo, play_bag
@@ -148,20 +146,43 @@ def train(
 
 @app.command()
 def evaluate(
-    low: Annotated[Path, typer.Argument(help="Folder of dark photos.")],
-    high: Annotated[Path, typer.Argument(help="Folder of the same photos, well lit, under the same names.")],
-    model: Annotated[list[str], typer.Option(help="Shipped weights or a file; may be repeated.")] = ["curve_grid"],  # noqa: B006
+    data: Annotated[Path, typer.Option(help="Folder of photos, or one with the folders low and high in it.")],
+    *,
+    truth: Annotated[Optional[Path], typer.Option(help="The same photos well lit, under the same names.")] = None,
+    model: Annotated[
+        Optional[list[str]], typer.Option(help="Shipped weights or a file; may be repeated. Without: curve_grid.")
+    ] = None,
+    runs: Annotated[
+        Optional[list[Path]], typer.Option("--run", help="A training run to compare by its settings; may be repeated.")
+    ] = None,
+    baselines: Annotated[bool, typer.Option(help="Measure auto-gamma and CLAHE, too.")] = True,
+    daylight_gate: Annotated[bool, typer.Option(help="Let bright photos pass the models unchanged.")] = True,
+    vgg: Annotated[Optional[Path], typer.Option(help="VGG-16 weights; measures the feature distance, too.")] = None,
+    out: Annotated[Optional[Path], typer.Option(help="Folder for table.md, table.csv and contact_sheet.jpg.")] = None,
 ) -> None:
-    """Print PSNR and SSIM of models on pairs of photos, next to classical baselines."""
+    """Measure models on photos: PSNR, SSIM, NIQE, luminance, change and time, next to classical baselines."""
     try:
-        from illumigan_training.evaluate import evaluate as score
+        from illumigan_ros import evaluation
+        from illumigan_training import evaluate as training
+        from illumigan_training.features import open_features
     except ModuleNotFoundError as error:
         raise IllumiganError(f"{error.name} is missing; install it with: pip install 'illumigan[train]'.") from error
 
-    table = Table("method", "PSNR dB", "SSIM", "mean luminance")
-    for row in score(model, low, high):
-        table.add_row(row.method, f"{row.psnr:.2f}", f"{row.ssim:.3f}", f"{row.luma:.3f}")
-    Console().print(table)
+    photos, alone = training.find_photos(data, truth)
+    if out is not None:
+        evaluation.prepare(out, photos)
+    features = open_features("vgg16", vgg) if vgg is not None else None
+    models = model or ([] if runs else ["curve_grid"])
+    with (
+        training.open_contenders(models, runs or [], baselines=baselines, daylight_gate=daylight_gate) as contenders,
+        progress_bar("evaluating", len(photos)) as advance,
+    ):
+        done = training.evaluate(photos, contenders, features, advance)
+    evaluation.show(done, alone)
+    if out is not None:
+        evaluation.write(done, out)
+        print(f"The tables and the contact sheet are in {out}")
+    evaluation.conclude(done)
 
 
 @app.command()
