@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import cv2
 from rich.box import SIMPLE
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from illumigan_model.errors import FrameError
@@ -36,8 +36,9 @@ def show(evaluation: Evaluation, alone: Sequence[Path]) -> None:
     head, rows = table(evaluation)
     printed = Table(box=SIMPLE, collapse_padding=True, pad_edge=False)
     for number, title in enumerate(head):
-        is_number = number > len(setting_names(evaluation))
-        printed.add_column(title.replace("-GT", "-\nGT"), justify="right" if is_number else "left", no_wrap=not number)
+        side: JustifyMethod = "right" if number > len(setting_names(evaluation)) else "left"
+        lines = title.replace("-GT", "-\nGT").replace(".", ".\n")  # eighty columns are few
+        printed.add_column(lines, justify=side, no_wrap=not number, overflow="fold")
     for row in rows:
         printed.add_row(*row)
     Console().print(printed)
