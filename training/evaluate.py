@@ -193,10 +193,11 @@ def evaluate(
         IllumiganError: no photo could be measured.
     """
     evaluation = Evaluation(contenders)
-    shown = set(np.linspace(0, len(photos) - 1, min(SHEET_ROWS, len(photos))).round().astype(int).tolist())
+    moments = np.linspace(0, len(photos) - 1, min(SHEET_ROWS, len(photos))).round()
     for number, photo in enumerate(photos):
+        due = int((moments <= number).sum())  # for what is left out, the next photo is shown
         try:
-            measure_photo(photo, evaluation, features, show=number in shown)
+            measure_photo(photo, evaluation, features, show=len(evaluation.pictures) < due)
         except IllumiganError as error:
             named = "" if str(photo.path) in str(error) else f"{photo.path}: "
             evaluation.left_out.append(f"{named}{error}")

@@ -27,7 +27,7 @@ METRICS = {
     "psnr_gt_mean": Metric("PSNR-GT-mean dB", 2, "GT-mean: with the result scaled to the truth's mean luminance."),
     "ssim_gt_mean": Metric("SSIM-GT-mean", 3, ""),
     "niqe": Metric("NIQE", 2, "NIQE: without a reference, lower is better, photos from 192 x 192 on."),
-    "vgg": Metric("VGG distance", 3, "VGG distance: of instance-normalised relu5_1 to the truth, or else the input."),
+    "vgg": Metric("VGG", 3, "VGG: distance to the truth, or else to the input, in instance-normalised relu5_1."),
     "luma_out": Metric("luma", 3, "luma: mean luminance, 0 to 1."),
     "change": Metric("change dB", 2, "change: PSNR of the result to its own input, over the photos that changed."),
     "unchanged": Metric("unchanged", 2, "unchanged: share of the photos that came out as they went in."),

@@ -152,6 +152,15 @@ def test_what_cannot_be_used_is_left_out_for_every_method_and_named(pairs):
         measured(pairs)
 
 
+def test_there_is_a_picture_even_if_most_photos_cannot_be_read(tmp_path):
+    for number in range(8):
+        (tmp_path / f"{number}.png").write_bytes(b"no picture")
+    cv2.imwrite(str(tmp_path / "2.png"), photo("chelsea"))  # 0, 1, 3, 4, 6 and 7 would be shown
+    ((name, pictures),) = measured(tmp_path).pictures
+    assert name == "2.png"
+    assert [picture.shape for picture in pictures] == [(300, 451, 3)] * 2
+
+
 def test_a_photo_too_small_for_niqe_counts_in_everything_else(tmp_path):
     cv2.imwrite(str(tmp_path / "small.png"), darkened(photo("coffee")[:100, :150]))
     head, rows = table(measured(tmp_path))
