@@ -54,7 +54,16 @@ setup(
             "ros-jazzy-rmw-fastrtps-cpp",
             "ros-jazzy-ament-index-python",
         ],
-        "train": ["torch>=2.2", "safetensors>=0.4", "onnx>=1.15", "scikit-image>=0.19", "scipy>=1.8"],
+        "train": [
+            "torch>=2.2",
+            "lightning-fabric>=2.3",
+            "safetensors>=0.4",
+            "onnx>=1.15",
+            "scikit-image>=0.19",
+            "scipy>=1.8",
+            "tensorboard>=2.10",
+            "matplotlib>=3.5",
+        ],
         "video": ["av>=12"],
         "dev": [
             "pytest>=8",

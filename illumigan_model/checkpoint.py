@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import safe_open
@@ -16,14 +18,41 @@ from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig
 Generator = CurveGrid | AttentionUNet
 
 
+class Architecture(NamedTuple):
+    """A kind of generator and the class of its settings."""
+
+    generator: Callable[[Any], Generator]
+    settings: Callable[..., Any]
+
+
+ARCHITECTURES = {
+    "curve_grid": Architecture(CurveGrid, CurveGridConfig),
+    "attention_unet": Architecture(AttentionUNet, AttentionUNetConfig),
+}
+
+
+def build_generator(architecture: str, settings: dict[str, Any]) -> Generator:
+    """Return a generator with fresh weights; raises KeyError or TypeError if there is none of that kind."""
+    kind = ARCHITECTURES[architecture]
+    return kind.generator(kind.settings(**settings))
+
+
+def architecture_of(generator: Generator) -> str:
+    """Return the name of a generator's architecture."""
+    return "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
+
+
 def save_checkpoint(generator: Generator, path: Path, facts: dict[str, str] | None = None) -> None:
     """Write a generator's weights to a safetensors file, its settings and further facts to the file's metadata."""
-    architecture = "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
-    metadata = {"architecture": architecture, "config": json.dumps(generator.config.as_dict()), **(facts or {})}
+    settings = json.dumps(generator.config.as_dict())
+    metadata = {"architecture": architecture_of(generator), "config": settings, **(facts or {})}
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
     partial = path.with_suffix(".tmp")
-    save_file(tensors, partial, metadata)
-    partial.replace(path)
+    try:
+        save_file(tensors, partial, metadata)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def load_checkpoint(path: Path) -> Generator:
@@ -41,12 +70,7 @@ def load_checkpoint(path: Path) -> Generator:
         with safe_open(str(path), framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        settings = json.loads(metadata["config"])
-        generator: Generator
-        if metadata["architecture"] == "curve_grid":
-            generator = CurveGrid(CurveGridConfig(**settings))
-        else:
-            generator = AttentionUNet(AttentionUNetConfig(**settings))
+        generator = build_generator(metadata["architecture"], json.loads(metadata["config"]))
         generator.load_state_dict(tensors)
     except ModelError:
         raise

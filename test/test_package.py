@@ -15,7 +15,12 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = {"illumigan_model": "illumigan_model", "illumigan_training": "training", "illumigan_ros": "illumigan_ros"}
 EXECUTABLES = ["enhance_node", "play_bag", "record_bag"]
-DISTRIBUTION_OF = {"cv2": "opencv-python", "skimage": "scikit-image", "yaml": "pyyaml"}
+DISTRIBUTION_OF = {
+    "cv2": "opencv-python",
+    "lightning_fabric": "lightning-fabric",
+    "skimage": "scikit-image",
+    "yaml": "pyyaml",
+}
 
 
 @pytest.fixture(scope="module")

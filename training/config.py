@@ -9,52 +9,105 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from illumigan_model.checkpoint import ARCHITECTURES
 from illumigan_model.errors import IllumiganError
-from illumigan_model.generators.curve_grid import CurveGridConfig
+from illumigan_training.data import KINDS
+from illumigan_training.features import FLAVOURS, NETWORKS
+from illumigan_training.losses import CURVE_TERMS, TERMS
 
 EXAMPLE = "config/train_curve_grid.yaml is one"
-LOSS_TERMS = ("reconstruction", "contrast", "colour", "smoothness", "tint")
-SAMPLE_KINDS = ("relit", "day", "dark")
+EPOCHS = " epochs"
 
 
 class Kind(NamedTuple):
-    """What a setting may be: its types, the same in words, and the range of a number."""
+    """What a setting may be: its types, the same in words, and the range of a number or the words there are."""
 
     types: tuple[type, ...]
     words: str
     least: float = -math.inf
     most: float = math.inf
+    choices: tuple[str, ...] = ()
 
     def check(self, name: str, value: Any) -> None:
         """Raise IllumiganError if the value is of another kind."""
-        wrong = not isinstance(value, self.types) or isinstance(value, bool)
-        if wrong or (isinstance(value, int | float) and not self.least <= value <= self.most):
+        wrong = not isinstance(value, self.types) or (isinstance(value, bool) and bool not in self.types)
+        outside = isinstance(value, int | float) and not self.least <= value <= self.most
+        if wrong or outside or (self.choices and value not in self.choices):
             raise IllumiganError(f"The setting {name} must be {self.words}, not {value!r}.")
+
+
+def one_of(*choices: str) -> Kind:
+    """Return the kind of a setting that is one of some words."""
+    return Kind((str,), f"one of {', '.join(choices)}", choices=choices)
 
 
 COUNT = Kind((int,), "a whole number from 1 on", least=1)
 COUNT_OR_NONE = Kind((int,), "a whole number from 0 on", least=0)
 SHARE = Kind((int, float), "a number from 0 to 1", least=0, most=1)
 NUMBER = Kind((int, float), "a number")
+POSITIVE = Kind((int, float), "a number from 0 on", least=0)
+FACTOR = Kind((int, float), "a number from 1 on", least=1)
 RATE = Kind((int, float), "a number above 0 (YAML reads 0.001 and 1.0e-3, but 1e-3 as a word)", math.ulp(0.0), 1e6)
-FOLDER, SECTION, SOURCES = Kind((str,), "a folder"), Kind((dict,), "a section"), Kind((list,), "a list of sources")
-SETTINGS = {
+SWITCH = Kind((bool,), "true or false")
+TEXT, FOLDER, FILE = Kind((str,), "text"), Kind((str,), "a folder"), Kind((str,), "a file, or '' for none")
+SECTION, SOURCES = Kind((dict,), "a section"), Kind((list,), "a list of sources")
+LENGTH = Kind((int, str), f"a whole number from 1 on, or a number of epochs ('200{EPOCHS}')", least=1)
+SIZE = Kind((list,), "[width, height], both whole numbers from 32 on")
+ACCELERATOR = one_of("auto", "cpu", "cuda", "mps")
+PRECISION = one_of("32-true", "bf16-mixed", "16-mixed")
+
+SETTINGS: dict[str, Kind] = {
     "root": FOLDER,
     "run": FOLDER,
     "seed": COUNT_OR_NONE,
+    "accelerator": ACCELERATOR,
+    "devices": COUNT,
+    "precision": PRECISION,
     "threads": COUNT,
     "workers": COUNT_OR_NONE,
-    "steps": COUNT,
+    "generator": SECTION,
+    "generator.architecture": one_of(*ARCHITECTURES),
+    "steps": LENGTH,
     "batch": COUNT,
     "rate": RATE,
+    "discriminator_rate": RATE,
+    "beta1": SHARE,
+    "weight_decay": POSITIVE,
+    "warmup": SHARE,
+    "decay_from": SHARE,
+    "decay": one_of("linear", "cosine"),
+    "clip": RATE,
     "average": SHARE,
     "save_every": COUNT,
-    "generator": SECTION,
     "normal": SOURCES,
     "dark": SOURCES,
+    "paired": SOURCES,
     "shares": SECTION,
+    "crop": SIZE,
+    "zoom": FACTOR,
+    "swap_colours": SHARE,
+    "darken": SECTION,
+    "darken.chance": SHARE,
+    "darken.least": FACTOR,
+    "darken.most": FACTOR,
+    "teacher": TEXT,
+    "real": one_of("normal", "wanted"),
+    "discriminators": SECTION,
+    "discriminators.width": COUNT,
+    "discriminators.global_layers": COUNT,
+    "discriminators.local_layers": COUNT,
+    "discriminators.patch": COUNT,
+    "discriminators.patches": COUNT,
+    "features": SECTION,
+    "features.network": one_of(*NETWORKS),
+    "features.file": FILE,
+    "features.flavour": one_of("", *FLAVOURS),
+    "features.mean_subtraction": SWITCH,
+    "features.pool4": SWITCH,
+    "exposure": SHARE,
     "weights": SECTION,
 }
+"""Every setting a config has, none of them optional; a dot leads into a section."""
 
 
 def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
@@ -92,28 +145,81 @@ def _apply(override: str, config: dict[str, Any], name: str) -> None:
 
 
 def check_config(config: dict[str, Any]) -> None:
-    """Raise IllumiganError, naming the setting, where a config lacks one or has one that cannot be."""
+    """Raise IllumiganError, naming the setting, where a config lacks one, has one too many or one that cannot be."""
     for name, kind in SETTINGS.items():
-        if name not in config:
+        section, _, last = name.rpartition(".")
+        place = config[section] if section else config
+        if last not in place:
             raise IllumiganError(f"The training config lacks the setting {name}; it must be {kind.words}.")
-        kind.check(name, config[name])
-    for name in ("normal", "dark"):
+        kind.check(name, place[last])
+    for name in config:
+        if name not in SETTINGS:
+            raise IllumiganError(f"{name} is not a setting; a training config has {', '.join(SETTINGS)}.")
+    _check_size(config["crop"])
+    for name in ("normal", "dark", "paired"):
         for source in config[name]:
-            SECTION.check(f"{name} (each source of it)", source)
-            FOLDER.check(f"folder (of a source of {name})", source.get("folder"))
-    known = asdict(CurveGridConfig())
-    for name, value in config["generator"].items():
-        if name not in known:
-            raise IllumiganError(f"generator.{name} is not a setting; a generator has {', '.join(known)}.")
-        (NUMBER if isinstance(known[name], float) else COUNT).check(f"generator.{name}", value)
+            _check_source(name, source)
+    _check_generator(config["generator"])
     for name, value in config["shares"].items():
-        if name not in SAMPLE_KINDS:
-            raise IllumiganError(f"shares.{name} is not a setting; shares has {', '.join(SAMPLE_KINDS)}.")
+        if name not in KINDS:
+            raise IllumiganError(f"shares.{name} is not a setting; shares has {', '.join(KINDS)}.")
         SHARE.check(f"shares.{name}", value)
     if not math.isclose(sum(config["shares"].values()), 1.0, abs_tol=1e-6):
         raise IllumiganError(f"The shares must add up to 1, not {sum(config['shares'].values()):g}.")
-    for name in LOSS_TERMS:
-        NUMBER.check(f"weights.{name}", config["weights"].get(name))
+    if config["batch"] % config["devices"]:
+        raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to devices={config['devices']}.")
+    _check_weights(config["weights"], config["generator"]["architecture"])
+    if config["discriminators"]["patch"] > min(config["crop"]):
+        raise IllumiganError(f"discriminators.patch must fit into the crop {config['crop']}.")
+
+
+def _check_size(size: list[Any]) -> None:
+    if len(size) != 2 or any(not isinstance(side, int) or side < 32 for side in size):
+        raise IllumiganError(f"The setting crop must be {SIZE.words}, not {size!r}.")
+
+
+def _check_source(name: str, source: Any) -> None:
+    SECTION.check(f"{name} (each source of it)", source)
+    for key in ("low", "high") if name == "paired" else ("folder",):
+        FOLDER.check(f"{key} (of a source of {name})", source.get(key))
+    luma = source.get("luma", [0, 1])
+    if not isinstance(luma, list) or len(luma) != 2 or not all(isinstance(end, int | float) for end in luma):
+        raise IllumiganError(f"luma (of a source of {name}) must be [lowest, highest], not {luma!r}.")
+
+
+def _check_generator(settings: dict[str, Any]) -> None:
+    known = asdict(ARCHITECTURES[settings["architecture"]].settings())
+    for name, value in settings.items():
+        if name == "architecture":
+            continue
+        if name not in known:
+            raise IllumiganError(f"generator.{name} is not a setting; a generator has {', '.join(known)}.")
+        (NUMBER if isinstance(known[name], float) else COUNT).check(f"generator.{name}", value)
+
+
+def _check_weights(weights: dict[str, Any], architecture: str) -> None:
+    for name in TERMS:
+        POSITIVE.check(f"weights.{name}", weights.get(name))
+    for name, value in weights.items():
+        if name not in TERMS:
+            raise IllumiganError(f"weights.{name} is not a setting; weights has {', '.join(TERMS)}.")
+        if value and name in CURVE_TERMS and architecture != "curve_grid":
+            raise IllumiganError(f"weights.{name} must be 0: {architecture} predicts no curves.")
+
+
+def steps_of(config: dict[str, Any], epoch: int) -> int:
+    """Return the number of steps of a checked config, an epoch being so many samples.
+
+    Raises:
+        IllumiganError: `steps` is text, and not a number of epochs.
+    """
+    steps = config["steps"]
+    if isinstance(steps, int):
+        return steps
+    number = steps.removesuffix(EPOCHS)
+    if not steps.endswith(EPOCHS) or not number.isdecimal() or not int(number):
+        raise IllumiganError(f"The setting steps must be {LENGTH.words}, not {steps!r}.")
+    return int(number) * max(epoch // config["batch"], 1)
 
 
 def _one_line(error: Exception) -> str:

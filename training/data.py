@@ -1,193 +1,255 @@
-"""Folders of photos as training samples.
+"""Photos as training samples. A sample depends on the seed and its number alone, so that a run can be taken up exactly.
 
-A source is a folder, optionally narrowed by a CSV with one row an image (`csv`, `where: column=value`) and by a range
-of mean luminance (`luma: [low, high]`, in [0, 1]); so one folder of mixed frames serves as both dark and normal
-photos. Images are kept in memory as uint8, reduced to at most twice the crop.
+Kinds of samples, each with a share in the config:
+
+    night         a normal photo under night light (`night.relight`); the photo with its light evened out is wanted
+    underexposed  a normal photo in far too little light (`night.underexpose`); the photo itself is wanted
+    day           a normal photo that should stay as it is
+    dark          a real dark photo; what a teacher makes of it is wanted, or nothing is known (the published recipe)
+    paired        a real dark photo with its well-lit twin
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
-from rich.progress import track
-from torch.utils.data import IterableDataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
 
-from illumigan_model.attention import luminance_u8
-from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
-from illumigan_training.night import Camera, expose, relight
+from illumigan_model.errors import IllumiganError
+from illumigan_training.night import Camera, Relit, expose, relight, underexpose
+from illumigan_training.photo_folders import Entry, Photo, load_photos
+from illumigan_training.teachers import clahe, open_teacher
 
-SMALLEST_SIDE = 32
-CROP_WH = (256, 144)  # the size of the thumbnail, so that a step is cheap
+NOISE_LEFT = 0.35  # share of the noise that denoising leaves
+KINDS = ("night", "underexposed", "day", "dark", "paired")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """One training pair: `dark` is what the camera delivers, `wanted` what the generator should make of it.
+class Sample(NamedTuple):
+    """What one step shows the networks; all pictures are float32 RGB in [0, 1], 3 x H x W.
 
-    `calm` is `dark` with most of its noise gone, as the denoising that precedes the curves leaves it. All three are
-    float32 RGB in [0, 1], 3 x 144 x 256. `kind` says where the pair comes from: "relit" (a day photo under
-    night light), "day" (a bright photo that should stay as it is) or "dark" (a real dark photo after CLAHE).
+    `dark` is what the camera delivers; `calm` is the same with most of its noise gone, as the denoising that precedes
+    CurveGrid's curves leaves it; `wanted` is what the generator should make of it, where `has_wanted` is 1 and not 0;
+    `source` is `dark` before its random darkening, whose features are to be preserved; `real` is what the
+    discriminators take for a real photo; `files` names the photos that went in.
     """
 
     dark: np.ndarray
     calm: np.ndarray
     wanted: np.ndarray
-    kind: str
+    has_wanted: np.float32
+    source: np.ndarray
+    real: np.ndarray
+    files: str
 
 
-NOISE_LEFT = 0.35  # share of the noise that denoising leaves
+class Batch(NamedTuple):
+    """Some samples, stacked: the fields of a `Sample` as tensors, and their files."""
+
+    dark: Tensor
+    calm: Tensor
+    wanted: Tensor
+    has_wanted: Tensor
+    source: Tensor
+    real: Tensor
+    files: tuple[str, ...]
 
 
-def list_images(source: dict[str, Any], root: Path) -> list[Path]:
-    """Return the image files of one source, sorted; its folder and CSV lie in the root folder.
+def stack(samples: list[Sample]) -> Batch:
+    """Return samples as one batch."""
+    return Batch(*default_collate([tuple(sample) for sample in samples]))
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of a training config: uint8 BGR, normal and dark ones unrelated, pairs as (dark, well-lit)."""
+
+    normal: list[Photo]
+    dark: list[Photo]
+    paired: list[tuple[Photo, Photo]]
+    manifest: list[Entry]
+
+    @property
+    def epoch(self) -> int:
+        """Samples of an epoch: the larger of the two unpaired sets, or the pairs, as EnlightenGAN's code counts."""
+        return max(len(self.normal), len(self.dark), len(self.paired))
+
+
+def read_photos(config: dict[str, Any]) -> Photos:
+    """Read the photos that a training config's samples need.
 
     Raises:
-        IllumiganError: the folder is missing or nothing in it matches.
+        IllumiganError: a folder is missing, or one that is needed has no photo that can be used.
     """
-    folder = root / source["folder"]
-    if not folder.is_dir():
-        raise IllumiganError(f"{folder} is not a folder; set root, and the folders of the training config in it.")
-    chosen = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in PHOTO_SUFFIXES]
-    if "csv" in source:
-        column, value = source["where"].split("=")
-        with (root / source["csv"]).open(newline="") as table:
-            names = {row["image"] for row in csv.DictReader(table) if row[column] == value}
-        chosen = [path for path in chosen if path.name in names]
-    if not chosen:
-        raise IllumiganError(f"No image in {folder} matches {source}; look at the source's csv, where and folder.")
-    return chosen
+    root, crop = Path(config["root"]).expanduser(), tuple(config["crop"])
+    needed = {kind for kind, share in config["shares"].items() if share}
+    groups: dict[str, list[Photo]] = {"normal": [], "dark": [], "low": [], "high": []}
+    manifest: list[Entry] = []
+    for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})):
+        if needed & kinds:
+            groups[group], entries = load_photos(config[group], root, group, crop)
+            manifest += entries
+    if "paired" in needed:
+        for group in ("low", "high"):
+            sources = [{**source, "folder": source[group]} for source in config["paired"]]
+            groups[group], entries = load_photos(sources, root, group, crop, unique=False)
+            manifest += entries
+    return Photos(groups["normal"], groups["dark"], match(groups["low"], groups["high"]), manifest)
 
 
-def load_photos(sources: Iterable[dict[str, Any]], root: Path) -> list[np.ndarray]:
-    """Load the photos of several sources as uint8 BGR, each at least as large as the crop and at most twice that.
-
-    What is unreadable or tiny is left out and named on standard output; what is too dark or bright (see `luma`) is
-    left out.
+def match(low: list[Photo], high: list[Photo]) -> list[tuple[Photo, Photo]]:
+    """Return the photos of both lists that share a stem, in pairs.
 
     Raises:
-        IllumiganError: no photo is left.
+        IllumiganError: there are photos but no pairs, or the two of a pair differ in size.
     """
-    photos: list[np.ndarray] = []
-    for source in sources:
-        low, high = source.get("luma", (0.0, 1.0))
-        paths, before = list_images(source, root), len(photos)
-        for path in track(paths, description=f"reading {source['folder']}", transient=True):
-            try:
-                photo = read_photo(path)
-            except FrameError as error:
-                print(f"left out: {error}")
-                continue
-            if min(photo.shape[:2]) < SMALLEST_SIDE:
-                print(f"left out: {path} is smaller than {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels.")
-                continue
-            photo = fit(photo)
-            if low <= luminance_u8(photo).mean() / 255 <= high:
-                photos.append(photo)
-        print(f"{source['folder']}: {len(photos) - before} of {len(paths)} photos, mean luminance {low} to {high}")
-    if not photos:
-        raise IllumiganError("No photo is left after the luma rules of the training config; widen them.")
-    return photos
+    twins = {Path(photo.name).stem: photo for photo in high}
+    pairs = [(photo, twins[Path(photo.name).stem]) for photo in low if Path(photo.name).stem in twins]
+    if low and not pairs:
+        raise IllumiganError(f"No photo beside {low[0].name} has a well-lit twin of the same name; look at paired.")
+    for dark, lit in pairs:
+        if dark.pixels.shape != lit.pixels.shape:
+            raise IllumiganError(f"{dark.name} and {lit.name} differ in size; a pair must show the same view.")
+    return pairs
 
 
-def fit(photo: np.ndarray) -> np.ndarray:
-    """Scale a photo so that the crop fits inside it once, at most twice."""
-    width, height = CROP_WH
-    scale = max(width / photo.shape[1], height / photo.shape[0])
-    scale = min(1.0, 2 * scale) if scale < 1 else scale
-    size = (max(width, round(photo.shape[1] * scale)), max(height, round(photo.shape[0] * scale)))
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+class SampleSet(Dataset[Sample]):
+    """The samples of a training config by number, 0, 1, 2, ... without end."""
+
+    def __init__(self, config: dict[str, Any], photos: Photos) -> None:
+        """Take the photos; raises ModelError if the config's teacher cannot be loaded."""
+        self.photos, self.seed, self.crop, self.zoom = photos, config["seed"], tuple(config["crop"]), config["zoom"]
+        self.kinds, self.shares = list(config["shares"]), list(config["shares"].values())
+        self.swap_colours, self.darken, self.real = config["swap_colours"], config["darken"], config["real"]
+        self.teacher = config["teacher"]
+        self.teach: Callable[[np.ndarray], np.ndarray] | None = open_teacher(self.teacher)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the teacher behind on the way to a worker process: it is loaded there anew."""
+        return {**self.__dict__, "teach": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.teach = open_teacher(self.teacher)
+
+    def __getitem__(self, number: int) -> Sample:
+        """Return a sample; the same number always gives the same one."""
+        rng = np.random.default_rng([self.seed, number])
+        kind = str(rng.choice(self.kinds, p=self.shares))
+        if kind == "paired":
+            low, high = self.photos.paired[int(rng.integers(len(self.photos.paired)))]
+            views, files = self._views([low, high], rng), f"{low.name} {high.name}"
+            return self._sample(self._darkened(views[0], rng), views[0], views[1], rng, files)
+        pool = self.photos.dark if kind == "dark" else self.photos.normal
+        photo = pool[int(rng.integers(len(pool)))]
+        view = self._views([photo], rng)[0]
+        if kind == "dark":
+            dark = self._darkened(view, rng)
+            taught = None if self.teach is None else self.teach(np.rint(255 * dark[:, :, ::-1]).astype(np.uint8))
+            return self._sample(dark, view, taught, rng, photo.name)
+        if kind == "day":
+            return self._sample(colours(view), view, view, rng, photo.name)
+        camera = Camera.sample(rng)
+        relit = (relight if kind == "night" else underexpose)(view, camera, rng)
+        wanted = (255 * relit.wanted[:, :, ::-1]).astype(np.uint8)
+        if kind == "night":  # there, local contrast is worth more than true shades
+            wanted = clahe(wanted, clip=1.5)
+        return self._shot(relit, camera, wanted, rng, photo.name)
+
+    def _views(self, photos: list[Photo], rng: np.random.Generator) -> list[np.ndarray]:
+        """Return the same random view of some photos of one size: uint8 BGR; colours sometimes change places.
+
+        They do so that no camera's cast and no single colour of lamp is learnt by heart.
+        """
+        views = random_crop([photo.pixels for photo in photos], self.crop, self.zoom, rng)
+        if rng.random() < self.swap_colours:
+            order = rng.permutation(3)
+            views = [np.ascontiguousarray(view[:, :, order]) for view in views]
+        return views
+
+    def _darkened(self, view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return RGB in [0, 1], H x W x 3, divided by a random number in some of the cases, as EnlightenGAN does."""
+        divide = rng.random() < self.darken["chance"]
+        divisor = rng.uniform(self.darken["least"], self.darken["most"])
+        return colours(view) / np.float32(divisor if divide else 1)
+
+    def _shot(
+        self, relit: Relit, camera: Camera, wanted: np.ndarray, rng: np.random.Generator, files: str
+    ) -> Sample:
+        """Return the sample of a scene that the camera takes a picture of."""
+        still_camera = replace(camera, shot=0.0, read=0.0, jpeg=0)
+        shot = expose(relit.radiance, camera, rng)
+        dark, still = colours(shot), colours(expose(relit.radiance, still_camera, rng))
+        sample = self._sample(dark, shot, wanted, rng, files)
+        return sample._replace(calm=planes(NOISE_LEFT * dark + (1 - NOISE_LEFT) * still))
+
+    def _sample(
+        self, dark: np.ndarray, source: np.ndarray, wanted: np.ndarray | None, rng: np.random.Generator, files: str
+    ) -> Sample:
+        """Put a sample together from `dark` in RGB, [0, 1], and uint8 BGR photos."""
+        goal = source if wanted is None else wanted
+        real = goal
+        if self.real == "normal" and self.photos.normal:
+            real = self._views([self.photos.normal[int(rng.integers(len(self.photos.normal)))]], rng)[0]
+        return Sample(
+            dark=planes(dark),
+            calm=planes(dark),
+            wanted=planes(colours(goal)),
+            has_wanted=np.float32(wanted is not None),
+            source=planes(colours(source)),
+            real=planes(colours(real)),
+            files=files,
+        )
 
 
-def random_crop(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return a random 256 x 144 view of a photo at a random scale, flipped half of the time."""
-    width, height = CROP_WH
-    largest = min(photo.shape[1] / width, photo.shape[0] / height)
-    scale = rng.uniform(1.0, max(largest, 1.0))
-    cut_w, cut_h = int(width * scale), int(height * scale)
-    x = int(rng.integers(0, photo.shape[1] - cut_w + 1))
-    y = int(rng.integers(0, photo.shape[0] - cut_h + 1))
-    crop = photo[y : y + cut_h, x : x + cut_w]
-    if rng.random() < 0.5:
-        crop = crop[:, ::-1]
-    return cv2.resize(crop, (width, height), interpolation=cv2.INTER_AREA)
+class Numbers:
+    """The numbers of the samples that one of several processes draws, for steps first..last; a DataLoader's sampler.
+
+    Together the processes draw the numbers step * batch ... (step + 1) * batch - 1 in each step.
+    """
+
+    def __init__(self, first: int, last: int, batch: int, rank: int = 0, processes: int = 1) -> None:
+        self.steps, self.batch, self.rank, self.processes = range(first, last), batch, rank, processes
+
+    def __iter__(self) -> Iterator[int]:
+        for step in self.steps:
+            yield from range(step * self.batch + self.rank, (step + 1) * self.batch, self.processes)
+
+    def __len__(self) -> int:
+        return len(self.steps) * (self.batch // self.processes)
 
 
-def clahe(bgr: np.ndarray, clip: float = 3.0, tiles: int = 8) -> np.ndarray:
-    """Equalise the L of Lab by tiles (Zuiderveld 1994): the classical enhancer that detectors like best."""
-    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB)
-    lab[:, :, 0] = cv2.createCLAHE(clip, (tiles, tiles)).apply(np.ascontiguousarray(lab[:, :, 0]))
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
-
-
-def draw_samples(
-    normal: list[np.ndarray], dark: list[np.ndarray], shares: dict[str, float], seed: int
-) -> Iterator[Sample]:
-    """Draw samples for ever.
+def random_crop(
+    photos: list[np.ndarray], crop_wh: tuple[int, int], zoom: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return the same random view of photos of one size, flipped half of the time.
 
     Args:
-        normal: day photos, uint8 BGR.
-        dark: real dark photos, uint8 BGR; may be empty when the share of "dark" is 0.
-        shares: how often each kind of sample comes ("relit", "day", "dark"); they add up to 1.
-        seed: makes the sequence repeatable.
+        photos: uint8, H x W x 3, all of one size, at least as large as the crop.
+        crop_wh: width and height of the views.
+        zoom: the view takes in 1 to this many times the crop, where the photo is large enough, and is scaled down.
+        rng: source of the place, the scale and the flip.
     """
-    rng = np.random.default_rng(seed)
-    kinds, weights = list(shares), list(shares.values())
-    while True:
-        kind = str(rng.choice(kinds, p=weights))
-        pool = dark if kind == "dark" else normal
-        photo = random_crop(pool[int(rng.integers(len(pool)))], rng)
-        # Colours change places, so that no camera's cast and no single colour of lamp is learnt by heart.
-        if rng.random() < 0.5:
-            photo = np.ascontiguousarray(photo[:, :, rng.permutation(3)])
-        if kind == "relit":
-            yield relit_sample(photo, rng)
-        elif kind == "dark":
-            photo = cv2.convertScaleAbs(photo, alpha=float(rng.uniform(0.5, 1.0)))
-            yield Sample(planes(photo), planes(photo), planes(clahe(photo)), kind)
-        else:
-            yield Sample(planes(photo), planes(photo), planes(photo), kind)
+    width, height = crop_wh
+    tall, wide = photos[0].shape[:2]
+    scale = rng.uniform(1.0, max(min(wide / width, tall / height, zoom), 1.0))
+    cut_w, cut_h = int(width * scale), int(height * scale)
+    x, y = int(rng.integers(0, wide - cut_w + 1)), int(rng.integers(0, tall - cut_h + 1))
+    step = -1 if rng.random() < 0.5 else 1
+    cuts = [photo[y : y + cut_h, x : x + cut_w][:, ::step] for photo in photos]
+    return [cv2.resize(cut, crop_wh, interpolation=cv2.INTER_AREA) for cut in cuts]
 
 
-class SampleStream(IterableDataset[Sample]):
-    """The samples of a training config, for a DataLoader; every worker draws its own, by the seed and its number."""
-
-    def __init__(self, config: dict[str, Any], start: int) -> None:
-        """Load the photos; `start` (the step that training begins with) makes a resumed run draw new samples."""
-        super().__init__()
-        root = Path(config["root"]).expanduser()
-        self.normal = load_photos(config["normal"], root)
-        self.dark = load_photos(config["dark"], root) if config["shares"].get("dark") else []
-        self.shares, self.seed = config["shares"], config["seed"] + start
-
-    def __iter__(self) -> Iterator[Sample]:
-        """Draw samples for ever."""
-        worker = get_worker_info()
-        cv2.setNumThreads(1)
-        number = worker.id if worker else 0
-        return draw_samples(self.normal, self.dark, self.shares, self.seed + 100_003 * number)
+def colours(bgr: np.ndarray) -> np.ndarray:
+    """Turn uint8 BGR into float32 RGB in [0, 1], H x W x 3."""
+    return bgr[:, :, ::-1].astype(np.float32) / 255
 
 
-def relit_sample(photo: np.ndarray, rng: np.random.Generator) -> Sample:
-    """Return the pair that the night camera model makes of a day photo."""
-    camera = Camera.sample(rng)
-    scene = relight(photo, camera, rng)
-    dark = planes(expose(scene.radiance, camera, rng))
-    still = planes(expose(scene.radiance, replace(camera, shot=0.0, read=0.0, jpeg=0), rng))
-    wanted = scene.wanted
-    if scene.lamps:  # at night, local contrast is worth more than true shades
-        levels = (255 * wanted[:, :, ::-1]).astype(np.uint8)
-        wanted = clahe(levels, clip=1.5)[:, :, ::-1].astype(np.float32) / 255
-    calm = NOISE_LEFT * dark + (1 - NOISE_LEFT) * still
-    return Sample(dark, calm, np.ascontiguousarray(wanted.transpose(2, 0, 1)), "relit")
-
-
-def planes(bgr: np.ndarray) -> np.ndarray:
-    """Turn uint8 BGR H x W x 3 into float32 RGB 3 x H x W in [0, 1]."""
-    return np.ascontiguousarray(bgr[:, :, ::-1].transpose(2, 0, 1), dtype=np.float32) / 255
+def planes(rgb: np.ndarray) -> np.ndarray:
+    """Turn H x W x 3 into 3 x H x W, float32."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32)

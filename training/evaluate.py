@@ -19,9 +19,9 @@ from illumigan_model.attention import luminance_u8
 from illumigan_model.enhancer import Enhancer, check_frame
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
-from illumigan_training.data import clahe
 from illumigan_training.metrics import measure
 from illumigan_training.runs import differing, run_settings, run_weights
+from illumigan_training.teachers import clahe
 
 if TYPE_CHECKING:
     from illumigan_training.features import FeatureNetwork

@@ -1,10 +1,22 @@
-"""What a generator is taught; pure functions of tensors, images are float RGB in [0, 1], N x 3 x H x W."""
+"""What a generator is taught beside the adversarial losses; pure functions of tensors.
+
+Images are float RGB in [0, 1], N x 3 x H x W; every function returns one number an image, shape N.
+"""
 
 from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from illumigan_model.attention import luminance
+
+PAIR_TERMS = ("reconstruction", "contrast", "colour")
+"""Terms that need a wanted picture."""
+CURVE_TERMS = ("smoothness", "tint")
+"""Terms of CurveGrid's curves."""
+TERMS = ("adversarial", "local_adversarial", "features", "local_features", *PAIR_TERMS, "exposure", *CURVE_TERMS)
+"""Every term of a generator's loss."""
 
 
 def reconstruction(made: Tensor, wanted: Tensor) -> Tensor:
@@ -48,3 +60,8 @@ def tint(curves: Tensor) -> Tensor:
     """Return how far the three colours' curves of a tile lie apart, N x 25 x 9 x 16 in, shape N out."""
     by_colour = curves[:, :24].unflatten(1, (3, -1))
     return (by_colour - by_colour.mean(dim=1, keepdim=True)).square().mean(dim=(1, 2, 3, 4))
+
+
+def exposure(made: Tensor, level: float) -> Tensor:
+    """Return how far the mean luminance of each 16 x 16 block lies from a level, as in Zero-DCE (arXiv 2001.06826)."""
+    return (F.avg_pool2d(luminance(made), 16) - level).abs().mean(dim=(1, 2, 3))

@@ -1,8 +1,9 @@
 """A physical camera model that turns day photos into night ones, and scene radiance into camera frames.
 
 Two steps, usable apart. `relight` takes a day photo, linearises it and gives it night lighting: dim ambient light, a
-dark sky, pools of lamp light, headlights, lamps that are themselves in view. `expose` looks at linear radiance with a
-camera: glare in the lens, shot and read noise of the sensor, white balance, tone curve, 8 bits, JPEG.
+dark sky, pools of lamp light, headlights, lamps that are themselves in view; `underexpose` makes a dim room of it.
+`expose` looks at linear radiance with a camera: glare in the lens, shot and read noise of the sensor, white balance,
+tone curve, 8 bits, JPEG.
 
 The noise model is the usual Poisson-Gaussian one, variance = shot x signal + read^2 (Foi et al., "Practical
 Poissonian-Gaussian noise modeling", IEEE TIP 2008), in linear sensor space, scaled so that 1.0 is full well.
@@ -55,13 +56,11 @@ class Relit:
     """A day photo under night light: what reaches the lens, and the picture one would wish for.
 
     `radiance` is linear RGB, float32 H x W x 3, lamps above 1. `wanted` is RGB in [0, 1] after the tone curve: the
-    photo with its light evened out, but night where next to no light falls. `lamps` tells a night scene, with lamps
-    and pools of light, from an evenly underexposed one.
+    photo with its light evened out, but night where next to no light falls.
     """
 
     radiance: np.ndarray
     wanted: np.ndarray
-    lamps: bool
 
 
 def linearise(bgr: np.ndarray) -> np.ndarray:
@@ -115,7 +114,7 @@ def scatter(light: np.ndarray, share: float) -> np.ndarray:
 
 
 def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
-    """Light a day photo as a night scene, or as an evenly underexposed one.
+    """Light a day photo as a night scene, with lamps and pools of light.
 
     Args:
         day: uint8 BGR, H x W x 3.
@@ -126,12 +125,7 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
         the radiance and the wanted picture, both H x W x 3.
     """
     scene = linearise(day)
-    height, width = scene.shape[:2]
-    night = bool(rng.random() < 0.55)
-    if night:
-        light, lamps = night_light(height, width, rng)
-    else:
-        light, lamps = even_light(height, width, rng), np.zeros_like(scene)
+    light, lamps = night_light(scene.shape[0], scene.shape[1], rng)
     radiance = scene * light
     # Even the light out, so that its ratio of 1000 becomes one of about 8, keeping its colour half-way.
     level = light.mean(axis=2, keepdims=True)
@@ -140,10 +134,31 @@ def relight(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
     wanted = scene * evened * np.asarray(camera.balance, np.float32)
     # A photo that is itself dim is brought to a middle grey; one that is bright is left alone.
     middle = float(display(wanted).mean())
-    wanted *= np.clip((0.36 if night else 0.44) / max(middle, 0.05), 0.8, 1.8) ** GAMMA
-    # In a night scene the last glimmer is better left dark; an underexposed room is all glimmer.
-    wanted *= visible(radiance, camera, dark_levels=(1.5, 9.5) if night else (0.5, 3.0))
-    return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32), night)
+    wanted *= np.clip(0.36 / max(middle, 0.05), 0.8, 1.8) ** GAMMA
+    # In a night scene the last glimmer is better left dark.
+    wanted *= visible(radiance, camera, dark_levels=(1.5, 9.5))
+    return Relit(radiance + lamps, display(wanted + scatter(lamps, camera.glare)).astype(np.float32))
+
+
+def underexpose(day: np.ndarray, camera: Camera, rng: np.random.Generator) -> Relit:
+    """Take so little light into a photo that it looks like a dim room; the photo itself is what is wanted of it.
+
+    Cameras deepen the shadows of an underexposed picture: the shades of LOL's dark photos (Wei et al. 2018), as a set,
+    follow those of its well-lit ones with a power of 1.7 to 2 and a gain of a quarter. So shades are raised to a random
+    power of 1 to 2.2 (in display space), shaded by a gentle gradient, and dimmed to a random mean luminance around .06.
+
+    Args and Returns as for `relight`; nothing in the picture is a lamp.
+    """
+    photo = day[:, :, ::-1].astype(np.float32) / 255
+    height, width = photo.shape[:2]
+    slope_x, slope_y = rng.uniform(-0.4, 0.4, 2)
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    gradient = np.exp(slope_x * (x / width - 0.5) + slope_y * (y / height - 0.5))[:, :, None]
+    dim = photo ** rng.uniform(1.0, 2.2) * gradient
+    mean = float(np.clip(0.06 * np.exp(rng.normal(0, 0.6)), 0.012, 0.3))
+    dim = np.clip(dim * (mean / max(float(dim.mean()), 1e-4)), 0, 1)
+    balance = np.asarray(camera.balance, np.float32) ** (1 / GAMMA)
+    return Relit((dim**GAMMA).astype(np.float32), np.clip(photo * balance, 0, 1))
 
 
 def visible(radiance: np.ndarray, camera: Camera, dark_levels: tuple[float, float]) -> np.ndarray:
@@ -158,16 +173,6 @@ def visible(radiance: np.ndarray, camera: Camera, dark_levels: tuple[float, floa
     none, full = dark_levels
     reached = np.clip((levels - none) / (full - none), 0, 1) ** 2
     return (reached * signal**2 / (signal**2 + 4 * noise))[:, :, None]
-
-
-def even_light(height: int, width: int, rng: np.random.Generator) -> np.ndarray:
-    """Return weak light with a gentle gradient, nearly white: float32 H x W x 3."""
-    strength = 10 ** rng.uniform(-2.3, -0.35)
-    slope_x, slope_y = rng.uniform(-0.6, 0.6, 2)
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    gradient = np.exp(slope_x * (x / width - 0.5) + slope_y * (y / height - 0.5))
-    tint = np.exp(rng.normal(0, 0.06, 3)).astype(np.float32)
-    return np.float32(strength) * gradient[:, :, None] * tint
 
 
 def night_light(height: int, width: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -1,182 +1,281 @@
-"""Train CurveGrid: `illumigan train CONFIG [key=value ...]`.
+"""Train a generator: `illumigan train CONFIG [key=value ...]`. One loop, for every generator and every kind of sample.
 
-A run folder holds everything: the config, the checkpoint (safetensors), the metrics of every 50th step as CSV and
-pictures of a fixed set of samples (input | wanted | enhanced). A killed run goes on where its last checkpoint ended.
+    step:  G  enhance, add up the weighted terms of its loss, step
+           D  score real photos and the same enhanced ones, step      (where an adversarial term has a weight)
+           average G's weights
+
+It runs on a CPU, a GPU or several (`devices`; Lightning Fabric starts the processes, which share each batch). All that
+is random depends on the seed and the step alone, so a killed run, started again by the same command, ends bit-equal to
+one that was never interrupted. What it leaves behind is listed in `run_folder`.
 """
 
 from __future__ import annotations
 
-import csv
-import time
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
-import numpy as np
 import torch
-import yaml
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from lightning_fabric import Fabric
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from illumigan_model.checkpoint import save_checkpoint
+from illumigan_model.checkpoint import Generator, build_generator, save_checkpoint
 from illumigan_model.errors import IllumiganError
-from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig, apply_curves
-from illumigan_training import losses
-from illumigan_training.config import check_config
-from illumigan_training.data import Sample, SampleStream
+from illumigan_training import adversarial, losses, run_folder
+from illumigan_training.config import check_config, steps_of
+from illumigan_training.data import Batch, Numbers, Sample, SampleSet, read_photos, stack
+from illumigan_training.discriminators import random_patches
+from illumigan_training.features import FeatureNetwork, open_features
+from illumigan_training.networks import Discriminators, Student, enhance, shared_mean
 
-Batch = tuple[Tensor, Tensor, Tensor]
-
-
-def batches(config: dict[str, Any], step: int) -> Iterator[Batch]:
-    """Yield batches for ever; the sequence depends on the seed, the step it starts from and the number of workers."""
-    stream = SampleStream(config, step)
-    # OpenCV's threads do not survive a fork
-    start: dict[str, Any] = {"multiprocessing_context": "spawn", "prefetch_factor": 4} if config["workers"] else {}
-    yield from DataLoader(stream, config["batch"], num_workers=config["workers"], collate_fn=stack, **start)
-
-
-def stack(samples: list[Sample]) -> Batch:
-    """Return (dark, calm, wanted) tensors N x 3 x 144 x 256 of some samples."""
-    columns = zip(*((sample.dark, sample.calm, sample.wanted) for sample in samples), strict=True)
-    dark, calm, wanted = (torch.from_numpy(np.stack(column)) for column in columns)
-    return dark, calm, wanted
-
-
-def loss_terms(generator: CurveGrid, batch: Batch) -> dict[str, Tensor]:
-    """Return the unweighted loss terms by name."""
-    dark, calm, wanted = batch
-    curves = generator.predict(dark)
-    made, _ = apply_curves(calm, curves)
-    return {
-        "reconstruction": losses.reconstruction(made, wanted).mean(),
-        "contrast": losses.contrast(made, wanted).mean(),
-        "colour": losses.colour(made, wanted).mean(),
-        "smoothness": losses.smoothness(curves).mean(),
-        "tint": losses.tint(curves).mean(),
-    }
+LOG_EVERY = 50
+FIXED_SAMPLES = 8
 
 
 def train(config: dict[str, Any]) -> Path:
     """Train to the last step of the config and return the run folder.
 
     Raises:
-        IllumiganError: a setting cannot be, the run folder cannot be written or holds another run's state, or the loss
+        IllumiganError: a setting cannot be, the run folder cannot be written or holds another run's state, or a loss
             is no longer a number; the message names the setting, the file or the step.
     """
     check_config(config)
     run = Path(config["run"]).expanduser()
     try:
-        return train_in(run, config)
+        Training(run, config).go_on()
     except (OSError, SafetensorError) as error:
         raise IllumiganError(f"The run in {run} cannot go on: {error}; look at the folder and the disk.") from error
-
-
-def train_in(run: Path, config: dict[str, Any]) -> Path:
-    """Train in a run folder; see `train`."""
-    run.mkdir(parents=True, exist_ok=True)
-    torch.manual_seed(config["seed"])
-    torch.set_num_threads(config["threads"])
-    generator = CurveGrid(CurveGridConfig(**config["generator"]))
-    optimizer = torch.optim.AdamW(generator.parameters(), lr=config["rate"], weight_decay=1e-4)
-    steps = config["steps"]
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config["rate"], total_steps=steps, pct_start=0.1)
-    average = torch.optim.swa_utils.AveragedModel(
-        generator, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config["average"]), use_buffers=True
-    )
-    parts: dict[str, Any] = {"generator": generator, "optimizer": optimizer, "schedule": schedule, "average": average}
-    first = resume(run, parts, steps)
-    (run / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
-    source = batches(config, first)
-    fixed = next(source) if first == 0 else stack_fixed(run)
-    save(fixed, run / "fixed.pt")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns) as progress, (run / "metrics.csv").open("a", newline="") as table:
-        writer = csv.writer(table)
-        task = progress.add_task("training", total=steps, completed=first)
-        started = time.monotonic()
-        for step in range(first, steps):
-            terms = loss_terms(generator, next(source))
-            loss = torch.stack([config["weights"][name] * term for name, term in terms.items()]).sum()
-            if not torch.isfinite(loss):
-                raise IllumiganError(f"The loss is {loss.item()} at step {step}; {run} holds the last good state.")
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(generator.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            average.update_parameters(generator)
-            progress.update(task, advance=1, description=f"loss {loss.item():.4f}")
-            if (step + 1) % 50 == 0:
-                seconds = round(time.monotonic() - started, 1)
-                writer.writerow([step + 1, seconds, *(f"{term.item():.5f}" for term in terms.values())])
-                table.flush()
-            if (step + 1) % config["save_every"] == 0 or step + 1 == steps:
-                keep(run, step + 1, parts, config, fixed)
     return run
 
 
-def resume(run: Path, parts: dict[str, Any], steps: int) -> int:
-    """Take up the state that an earlier part of the run left and return its step, 0 where there is none.
+class Training:
+    """One training run: its networks, and the loop."""
 
-    Raises:
-        IllumiganError: the state is damaged, or that of a run with other settings.
+    def __init__(self, run: Path, config: dict[str, Any]) -> None:
+        self.run, self.config, self.weights = run, config, config["weights"]
+        run.mkdir(parents=True, exist_ok=True)
+        strategy = "ddp" if config["devices"] > 1 else "auto"
+        self.fabric = Fabric(
+            accelerator=config["accelerator"], devices=config["devices"], precision=config["precision"],
+            strategy=strategy,
+        )  # fmt: skip
+        self.fabric.launch()
+        torch.manual_seed(config["seed"])
+        torch.set_num_threads(config["threads"])
+        self.photos = read_photos(config)
+        self.samples = SampleSet(config, self.photos)
+        self.steps = steps_of(config, self.photos.epoch)
+        self._build()
+        self.first = self._take_up()
+
+    def _build(self) -> None:
+        config = self.config
+        settings = {name: value for name, value in config["generator"].items() if name != "architecture"}
+        student = Student(build_generator(config["generator"]["architecture"], settings))
+        self.average = AveragedModel(
+            student.generator, multi_avg_fn=get_ema_multi_avg_fn(config["average"]), use_buffers=True
+        ).to(self.fabric.device)
+        self.student, self.optimizer = self.fabric.setup(student, self._optimizer(student, config["rate"]))
+        self.critics: Any = None
+        if self.weights["adversarial"] or self.weights["local_adversarial"]:
+            sizes = {name: config["discriminators"][name] for name in ("width", "global_layers", "local_layers")}
+            critics = Discriminators(**sizes)
+            optimizer = self._optimizer(critics, config["discriminator_rate"])
+            self.critics, self.critic_optimizer = self.fabric.setup(critics, optimizer)
+        self.features: FeatureNetwork | None = None
+        if self.weights["features"] or self.weights["local_features"]:
+            wish = config["features"]
+            file = Path(wish["file"]).expanduser() if wish["file"] else None
+            options = {name: wish[name] for name in ("mean_subtraction", "pool4")}
+            features = open_features(wish["network"], file, flavour=wish["flavour"] or None, **options)
+            self.features = features.to(self.fabric.device)
+
+    def _optimizer(self, network: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
+        betas = (self.config["beta1"], 0.999)
+        return torch.optim.AdamW(network.parameters(), lr=rate, betas=betas, weight_decay=self.config["weight_decay"])
+
+    def go_on(self) -> None:
+        """Train from the step that the run has reached to its last one."""
+        fixed = self._on_device(stack([self.samples[number] for number in range(FIXED_SAMPLES)]))
+        record = None
+        if self.fabric.is_global_zero:
+            record = run_folder.Record(self.run, self.config, self.photos.manifest, self.first)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=record is None) as progress:
+            task = progress.add_task("training", total=self.steps, completed=self.first)
+            for step, batch in enumerate(self._batches(), self.first):
+                terms = self._step(step, batch)
+                progress.update(task, advance=1, description=f"loss {terms['total']:.4f}")
+                done = step + 1
+                if record and (done % LOG_EVERY == 0 or done == self.steps):
+                    record.log(done, {name: float(term) for name, term in terms.items()})
+                if done % self.config["save_every"] == 0 or done == self.steps:
+                    self._keep(done, fixed, record)
+        if record:
+            record.close()
+
+    def _batches(self) -> Iterator[Batch]:
+        """Yield this process's part of each step's batch."""
+        config, share = self.config, self.config["batch"] // self.fabric.world_size
+        numbers = Numbers(self.first, self.steps, config["batch"], self.fabric.global_rank, self.fabric.world_size)
+        start: dict[str, Any] = {}
+        if config["workers"]:  # OpenCV's threads do not survive a fork
+            start = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "worker_init_fn": alone}
+        loader: DataLoader[Sample] = DataLoader(
+            self.samples, share, sampler=numbers, num_workers=config["workers"], collate_fn=stack,
+            pin_memory=self.fabric.device.type == "cuda", **start,
+        )  # fmt: skip
+        for batch in loader:
+            yield self._on_device(batch)
+
+    def _on_device(self, batch: Batch) -> Batch:
+        moved: Batch = self.fabric.to_device(batch)
+        return moved
+
+    def _step(self, step: int, batch: Batch) -> dict[str, Tensor]:
+        """Take one step; returns the loss terms, and the generator's "total"."""
+        for optimizer, rate in self._optimizers():
+            for group in optimizer.param_groups:
+                group["lr"] = rate * rate_factor(step / self.steps, self.config)
+        self.student.train()
+        made, curves = self.student(batch.dark, batch.calm)
+        with self.fabric.autocast():
+            views = self._views(step, batch, made)
+            terms = self._terms(batch, made, curves, views)
+        total = torch.stack([self.weights[name] * term for name, term in terms.items()]).sum()
+        self._descend(total, self.student, self.optimizer, step, batch)
+        if self.critics is not None:
+            terms["discriminators"] = self._critics_loss(batch, made.detach(), [view.detach() for view in views])
+            self._descend(terms["discriminators"], self.critics, self.critic_optimizer, step, batch)
+        self.average.update_parameters(self.student.module.generator)
+        return {**{name: term.detach() for name, term in terms.items()}, "total": total.detach()}
+
+    def _optimizers(self) -> Iterator[tuple[Any, float]]:
+        yield self.optimizer, self.config["rate"]
+        if self.critics is not None:
+            yield self.critic_optimizer, self.config["discriminator_rate"]
+
+    def _views(self, step: int, batch: Batch, made: Tensor) -> list[Tensor]:
+        """Return the patches of this step, cut from what was made, its source and real photos."""
+        if not (self.critics is not None or self.weights["local_features"]):
+            return []
+        places = torch.Generator().manual_seed(self.config["seed"] * 1_000_003 + step)
+        size, count = self.config["discriminators"]["patch"], self.config["discriminators"]["patches"]
+        return random_patches([made, batch.source, batch.real], size, count, places)
+
+    def _terms(
+        self, batch: Batch, made: Tensor, curves: Tensor | None, views: list[Tensor]
+    ) -> dict[str, Tensor]:
+        """Return the unweighted terms of the generator's loss that have a weight."""
+        terms: dict[str, Tensor] = {}
+        for name in losses.PAIR_TERMS:
+            terms[name] = (batch.has_wanted * getattr(losses, name)(made, batch.wanted)).mean()
+        terms["exposure"] = losses.exposure(made, self.config["exposure"]).mean()
+        if curves is not None:
+            terms["smoothness"] = losses.smoothness(curves).mean()
+            terms["tint"] = losses.tint(curves).mean()
+        if self.features is not None and self.weights["features"]:
+            terms["features"] = adversarial.feature_distance(self.features, made, batch.source)
+        if self.features is not None and self.weights["local_features"]:
+            terms["local_features"] = adversarial.feature_distance(self.features, views[0], views[1])
+        if self.critics is not None:
+            critics = self.critics.module.requires_grad_(False)
+            whole, local = critics(torch.cat([batch.real, made]), torch.cat([views[2], views[0]]))
+            critics.requires_grad_(True)
+            _, terms["adversarial"] = adversarial.relativistic_least_squares(*halves(whole), shared_mean)
+            _, terms["local_adversarial"] = adversarial.least_squares(*halves(local))
+        return {name: term for name, term in terms.items() if self.weights[name]}
+
+    def _critics_loss(self, batch: Batch, made: Tensor, views: list[Tensor]) -> Tensor:
+        """Return the loss of both discriminators."""
+        whole, local = self.critics(torch.cat([batch.real, made]), torch.cat([views[2], views[0]]))
+        global_loss, _ = adversarial.relativistic_least_squares(*halves(whole), shared_mean)
+        local_loss, _ = adversarial.least_squares(*halves(local))
+        return global_loss + local_loss
+
+    def _descend(self, loss: Tensor, network: Any, optimizer: Any, step: int, batch: Batch) -> None:
+        """Take one step of an optimizer; raises IllumiganError if the loss is not a number."""
+        if not torch.isfinite(loss):
+            kept = step - step % self.config["save_every"]
+            state = f"{self.run} holds the state of step {kept}" if kept else "no state was kept before it"
+            raise IllumiganError(
+                f"The loss is {loss.item()} at step {step}, whose photos are {', '.join(batch.files)}; {state}."
+            )
+        optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(loss)
+        self.fabric.clip_gradients(network, optimizer, max_norm=self.config["clip"], error_if_nonfinite=False)
+        optimizer.step()
+
+    def _parts(self) -> dict[str, Any]:
+        """Return everything with a state, by name."""
+        parts = {"student": self.student, "optimizer": self.optimizer, "average": self.average}
+        if self.critics is not None:
+            parts |= {"critics": self.critics, "critic_optimizer": self.critic_optimizer}
+        return parts
+
+    def _take_up(self) -> int:
+        """Take up the state that an earlier part of the run left and return its step, 0 where there is none.
+
+        Raises:
+            IllumiganError: the state is damaged, or that of a run with other settings.
+        """
+        state = run_folder.load_state(self.run)
+        if state is None:
+            return 0
+        place = self.run / run_folder.STATE
+        for name in set(self.config) - set(run_folder.MAY_CHANGE):
+            before = state["config"].get(name)
+            if before != self.config[name]:
+                raise IllumiganError(
+                    f"{place} belongs to a run with {name}={before}; set that, choose another run folder, or remove "
+                    f"{self.run} to start anew."
+                )
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        return int(state["step"])
+
+    def _keep(self, step: int, fixed: Batch, record: run_folder.Record | None) -> None:
+        """Write the averaged weights, the state to go on from and a picture of the fixed samples."""
+        if record:
+            state = {name: part.state_dict() for name, part in self._parts().items()}
+            run_folder.save_state({**state, "step": step, "config": self.config}, self.run)
+            generator = cast(Generator, self.average.module).eval()
+            architecture = self.config["generator"]["architecture"]
+            facts = {"step": str(step), "run": self.run.name}
+            save_checkpoint(generator, self.run / f"{architecture}.safetensors", facts)
+            with torch.no_grad(), self.fabric.autocast():
+                made, _ = enhance(generator, fixed.dark, fixed.calm)
+            record.show(step, run_folder.sheet(fixed.dark, fixed.wanted, made))
+        self.fabric.barrier()
+
+
+def rate_factor(progress: float, config: dict[str, Any]) -> float:
+    """Return the learning rate's factor, 0..1, at some progress (0..1) of the run.
+
+    It rises linearly during the first `warmup` of the run, stays, and falls to 0 from `decay_from` on.
     """
-    file = run / "resume.pt"
-    if not file.is_file():
-        return 0
-    saved = load(file)
-    try:
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        first, planned = int(saved["step"]), int(saved["schedule"]["total_steps"])
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise IllumiganError(
-            f"{file} belongs to a run with another generator; choose another run folder, or remove it to start anew."
-        ) from error
-    if planned != steps:
-        raise IllumiganError(f"{file} belongs to a run of {planned} steps; set steps={planned} or another run folder.")
-    return first
+    if progress < config["warmup"]:
+        return (progress + 1e-3) / (config["warmup"] + 1e-3)
+    start = max(config["decay_from"], config["warmup"])
+    if progress <= start:
+        return 1.0
+    fallen = (progress - start) / (1 - start)
+    return (1 + math.cos(math.pi * fallen)) / 2 if config["decay"] == "cosine" else 1 - fallen
 
 
-def stack_fixed(run: Path) -> Batch:
-    """Return the fixed samples that an earlier part of the run chose."""
-    dark, calm, wanted = load(run / "fixed.pt")
-    return dark, calm, wanted
+def halves(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the scores of the real photos and those of the made ones."""
+    real, made = scores.chunk(2)
+    return real, made
 
 
-def load(file: Path) -> Any:
-    """Return what `save` wrote; raises IllumiganError if it is missing or damaged."""
-    try:
-        return torch.load(file, weights_only=True)
-    except Exception as error:  # torch raises a dozen kinds for a damaged file
-        raise IllumiganError(f"{file} is missing or damaged; remove {file.parent} to start anew.") from error
-
-
-def save(content: Any, file: Path) -> None:
-    """Write a file that is complete or not there; raises OSError if that is not possible."""
-    partial = file.with_suffix(".tmp")
-    try:
-        torch.save(content, partial)
-        partial.replace(file)
-    except RuntimeError as error:  # what torch makes of a full disk
-        raise OSError(f"{file} could not be written, the disk may be full") from error
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def keep(run: Path, step: int, parts: dict[str, Any], config: dict[str, Any], fixed: Batch) -> None:
-    """Write the averaged weights, the state to resume from and a picture of the fixed samples."""
-    state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
-    save(state, run / "resume.pt")
-    averaged: CurveGrid = parts["average"].module
-    save_checkpoint(averaged, run / "curve_grid.safetensors", {"step": str(step), "name": Path(config["run"]).name})
-    averaged.eval()
-    with torch.no_grad():
-        made, _ = apply_curves(fixed[1], averaged.predict(fixed[0]))
-    rows = [torch.cat(list(row), dim=2) for row in zip(fixed[0], fixed[2], made, strict=True)]
-    sheet = torch.cat(rows, dim=1).clamp(0, 1).mul(255).byte().permute(1, 2, 0).numpy()
-    cv2.imwrite(str(run / f"samples_{step:06d}.jpg"), sheet[:, :, ::-1])
+def alone(_: int) -> None:
+    """Keep a worker process to one thread."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

@@ -40,3 +40,9 @@ def test_smoothness_and_tint_of_grids_by_hand():
     assert losses.tint(grid) == pytest.approx([(0.2**2 + 2 * 0.1**2) / 3], abs=1e-6)
     grid[:, :, :, 8:] += 1.0  # one of 15 steps across is 1
     assert losses.smoothness(grid) == pytest.approx([1 / 15], abs=1e-5)
+
+
+def test_exposure_is_the_distance_of_each_block_from_the_level():
+    half = ZEROS.clone()
+    half[0] += 0.6
+    assert losses.exposure(half, 0.5) == pytest.approx([0.1, 0.5], abs=1e-6)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from illumigan_training.night import Camera, display, expose, linearise, relight, scatter
+from illumigan_training.night import Camera, display, expose, linearise, relight, scatter, underexpose
 
 DAY = cv2.resize(cv2.cvtColor(data.coffee(), cv2.COLOR_RGB2BGR), (256, 144), interpolation=cv2.INTER_AREA)
 QUIET = Camera(shot=0, read=0, glare=0, jpeg=0)
@@ -36,11 +36,12 @@ def test_the_balance_tints_the_frame():
     assert blue < green < red
 
 
-def test_relit_photos_are_dark_and_what_is_wanted_is_visible():
+@pytest.mark.parametrize("darkness", [relight, underexpose])
+def test_relit_photos_are_dark_and_what_is_wanted_is_visible(darkness):
     rng = np.random.default_rng(2)
     for _ in range(20):
         camera = Camera.sample(rng)
-        relit = relight(DAY, camera, rng)
+        relit = darkness(DAY, camera, rng)
         frame = expose(relit.radiance, camera, rng)
         assert frame.shape == DAY.shape
         assert frame.dtype == np.uint8
@@ -48,6 +49,15 @@ def test_relit_photos_are_dark_and_what_is_wanted_is_visible():
         assert relit.wanted.max() <= 1
         assert frame.mean() / 255 < relit.wanted.mean() + 0.05
     assert relight(DAY, QUIET, np.random.default_rng(5)).wanted.mean() > 0.1
+
+
+def test_the_photo_itself_is_wanted_of_an_underexposed_one():
+    rng = np.random.default_rng(3)
+    relit = underexpose(DAY, QUIET, rng)
+    assert np.abs(relit.wanted - DAY[:, :, ::-1] / 255).max() < 1e-6
+    shades = [cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY) for picture in (relit.radiance, relit.wanted)]
+    assert shades[0].mean() < 0.1 * shades[1].mean()
+    assert np.corrcoef(np.sqrt(shades[0]).ravel(), shades[1].ravel())[0, 1] > 0.8
 
 
 def test_where_no_light_can_be_told_from_noise_night_stays_night():

@@ -1,70 +1,185 @@
+import csv
+import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from illumigan_model.checkpoint import load_checkpoint, save_checkpoint
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.export import export_onnx
-from illumigan_model.generators.curve_grid import CurveGrid, apply_curves
-from illumigan_training.config import read_config
-from illumigan_training.train import train
+from illumigan_model.generators.curve_grid import CurveGrid
+from illumigan_training.config import read_config, steps_of
+from illumigan_training.data import SampleSet, read_photos, stack
+from illumigan_training.networks import enhance
+from illumigan_training.train import rate_factor, train
 
-CONFIG = Path(__file__).parents[2] / "config" / "train_curve_grid.yaml"
+CONFIGS = Path(__file__).parents[2] / "config"
+PLAIN = {"adversarial": 0.0, "local_adversarial": 0.0, "features": 0.0, "local_features": 0.0}
+ADVERSARIAL = {"adversarial": 0.1, "local_adversarial": 0.1, "features": 0.0, "local_features": 0.0}
+SHARES = {"night": 0.25, "underexposed": 0.25, "day": 0.25, "dark": 0.25, "paired": 0.0}
+
+
+def settings(photos, run, name="train_curve_grid", weights=PLAIN, **changes):
+    quick = [f"root={photos}", f"run={run}", "steps=6", "batch=2", "save_every=3"]
+    config = read_config(CONFIGS / f"{name}.yaml", quick)
+    sources = {"normal": [{"folder": "day"}], "dark": [{"folder": "dark"}]}
+    config = {**config, **sources, "workers": 0, "threads": 1, "accelerator": "cpu", "shares": SHARES, **changes}
+    return {**config, "weights": {**config["weights"], **weights}}
 
 
 @pytest.fixture
 def config(photos, tmp_path):
-    config = read_config(CONFIG, [f"root={photos}", f"run={tmp_path / 'run'}", "steps=6", "batch=2", "save_every=3"])
-    return {**config, "normal": [{"folder": "day"}], "dark": [{"folder": "dark"}], "workers": 0}
+    return settings(photos, tmp_path / "run")
 
 
-def test_a_run_leaves_weights_that_enhance(config, tmp_path):
+def small_gan(photos, run, **changes):
+    """The published recipe, everything in it small and the features left out: VGG's weights are not ours to keep."""
+    small = {"width": 4, "global_layers": 3, "local_layers": 2, "patch": 32, "patches": 2}
+    shares = {"dark": 1.0, "night": 0.0, "underexposed": 0.0, "day": 0.0, "paired": 0.0}
+    return settings(
+        photos, run, "train_enlightengan",
+        generator={"architecture": "attention_unet", "width": 2}, discriminators=small, crop=[64, 48],
+        shares=shares, weights=ADVERSARIAL, **changes,
+    )  # fmt: skip
+
+
+def weights_of(run):
+    return torch.load(run / "resume.pt", weights_only=True)
+
+
+def same(one, other):
+    """Whether two states are equal to the last bit."""
+    if isinstance(one, torch.Tensor):
+        return torch.equal(one, other)
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(same(value, other[key]) for key, value in one.items())
+    if isinstance(one, list | tuple):
+        return len(one) == len(other) and all(map(same, one, other))
+    return bool(one == other)
+
+
+def test_a_run_leaves_weights_that_enhance_and_a_folder_that_says_everything(config, tmp_path):
     run = train(config)
     assert yaml.safe_load((run / "config.yaml").read_text())["steps"] == 6
-    assert (run / "samples_000006.jpg").is_file()
+    assert {"revision", "machine", "torch", "started"} <= json.loads((run / "run.json").read_text()).keys()
+    with (run / "manifest.csv").open(newline="") as file:
+        assert any(row["left_out"].startswith("is damaged") for row in csv.DictReader(file))
+    for name in ("samples_000003.jpg", "samples_000006.jpg", "curves.png"):
+        assert (run / name).stat().st_size > 1000
+    board = EventAccumulator(str(run))
+    board.Reload()
+    assert {"total", "reconstruction"} <= set(board.Tags()["scalars"])
+    assert board.Tags()["images"]
     export_onnx(run / "curve_grid.safetensors", tmp_path / "mine.onnx")
     assert Enhancer(str(tmp_path / "mine.onnx")).runtime == "onnxruntime"
 
 
 def test_a_run_learns(config):
-    run = train({**config, "steps": 40, "save_every": 40, "seed": 3})
-    dark, calm, wanted = torch.load(run / "fixed.pt", weights_only=True)
+    config = {**config, "steps": 30, "save_every": 30, "rate": 0.01, "average": 0.8, "shares": {"underexposed": 1.0}}
+    run = train(config)
+    samples = SampleSet({**config, "seed": 77}, read_photos(config))
+    fresh = stack([samples[number] for number in range(8)])
 
     def distance(net):
         with torch.no_grad():
-            return (apply_curves(calm, net.eval().predict(dark))[0] - wanted).abs().mean()
+            return (enhance(net.eval(), fresh.dark, fresh.calm)[0] - fresh.wanted).abs().mean()
 
-    assert distance(load_checkpoint(run / "curve_grid.safetensors")) < distance(CurveGrid())
-
-
-def test_workers_draw_the_samples(config):
-    assert (train({**config, "workers": 1, "steps": 2}) / "resume.pt").is_file()
+    assert distance(load_checkpoint(run / "curve_grid.safetensors")) < 0.8 * distance(CurveGrid())
 
 
-def test_a_killed_run_goes_on_where_it_was(config):
-    run = train(config)
-    train({**config, "steps": 6})
-    assert torch.load(run / "resume.pt", weights_only=True)["step"] == 6
+def test_the_published_recipe_trains_both_generator_and_discriminators(photos, tmp_path):
+    run = train(small_gan(photos, tmp_path / "gan"))
+    state = weights_of(run)
+    with (run / "metrics.csv").open(newline="") as file:
+        assert {"adversarial", "local_adversarial", "discriminators"} <= set(next(csv.DictReader(file)))
+    fresh = train(small_gan(photos, tmp_path / "other", steps=1, save_every=1))
+    for part in ("student", "critics"):
+        assert not same(state[part], weights_of(fresh)[part])
 
 
-def test_a_loss_that_is_not_a_number_stops_with_the_step(config):
+@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
+def test_a_killed_run_ends_bit_equal_to_an_unbroken_one(photos, tmp_path, kind):
+    make = settings if kind == "supervised" else small_gan
+    unbroken = train(make(photos, tmp_path / "unbroken"))
+    broken = make(photos, tmp_path / "broken", workers=1)
+    command = [sys.executable, "-c", KILLED, json.dumps(broken)]
+    assert subprocess.run(command, check=False, timeout=120, capture_output=True).returncode == 9
+    assert weights_of(tmp_path / "broken")["step"] == 3
+    train(broken)
+    one, other = weights_of(unbroken), weights_of(tmp_path / "broken")
+    for name in one.keys() - {"config"}:
+        assert same(one[name], other[name]), name
+    names = [name for name in ("curve_grid.safetensors", "attention_unet.safetensors") if (unbroken / name).is_file()]
+    first, second = (load_checkpoint(run / names[0]).state_dict() for run in (unbroken, tmp_path / "broken"))
+    assert same(dict(first), dict(second))
+
+
+# Trains, and dies in the fifth step as a killed process does: nothing is flushed, nothing is cleaned up.
+KILLED = """
+import json, os, sys
+from illumigan_training import train
+step = train.Training._step
+def deadly(self, number, batch):
+    if number == 4:
+        os._exit(9)
+    return step(self, number, batch)
+if __name__ == "__main__":
+    train.Training._step = deadly
+    train.train({**json.loads(sys.argv[1]), "workers": 0})
+"""
+
+
+@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
+def test_two_processes_do_what_one_does_with_the_joint_batch(photos, tmp_path, kind):
+    make = settings if kind == "supervised" else small_gan
+    config = make(photos, tmp_path / "two", batch=4, steps=3, devices=2)
+    program = tmp_path / "two_processes.py"
+    program.write_text(TWO.format(config=json.dumps(json.dumps(config))))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(program)], check=False, timeout=240, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    one = train(make(photos, tmp_path / "one", batch=4, steps=3))
+    start = weights_of(train(make(photos, tmp_path / "start", batch=4, steps=1, save_every=1, rate=1e-12)))["student"]
+    alone, joint = weights_of(one)["student"], weights_of(tmp_path / "two")["student"]
+    for kind in (".weight", ".bias", "running_mean", "running_var"):  # Adam enlarges what rounding does
+        names = [name for name in alone if name.endswith(kind)]
+        moved, apart = (sum((alone[n] - other[n]).abs().sum() for n in names) for other in (start, joint))
+        assert apart < 0.02 * moved, f"{kind}: {apart} of {moved}"
+
+
+TWO = """
+import json
+from illumigan_training.train import train
+if __name__ == "__main__":
+    train(json.loads({config}))
+"""
+
+
+def test_a_loss_that_is_not_a_number_stops_with_step_files_and_state(config):
     config["weights"] = {**config["weights"], "contrast": 1e39}  # more than a float32 holds
-    with pytest.raises(IllumiganError, match="at step 0"):
+    config["shares"] = {"underexposed": 1.0}
+    with pytest.raises(IllumiganError, match=r"is \w+ at step 0, whose photos are day/\w+\.jpg, .*; no state was kept"):
         train(config)
 
 
 def test_a_run_of_other_settings_or_with_a_damaged_state_is_not_taken_up(config):
     run = train({**config, "steps": 1, "save_every": 1})
-    with pytest.raises(IllumiganError, match=r"belongs to a run of 1 steps; set steps=1"):
+    with pytest.raises(IllumiganError, match=r"resume\.pt belongs to a run with steps=1; set that"):
         train(config)
-    with pytest.raises(IllumiganError, match=r"resume\.pt belongs to a run with another generator"):
-        train({**config, "steps": 1, "generator": {"width": 8}})
+    with pytest.raises(IllumiganError, match=r"resume\.pt belongs to a run with generator="):
+        train({**config, "steps": 1, "generator": {"architecture": "curve_grid", "width": 8}})
     state = (run / "resume.pt").read_bytes()
     (run / "resume.pt").write_bytes(state[: len(state) // 2])
-    with pytest.raises(IllumiganError, match=r"resume\.pt is missing or damaged"):
+    with pytest.raises(IllumiganError, match=r"resume\.pt is damaged"):
         train({**config, "steps": 1})
 
 
@@ -77,29 +192,67 @@ def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"steps": "many"}, "steps must be a whole number from 1 on, not 'many'"),
+        ({"steps": "many"}, r"steps must be a whole number .*, or a number of epochs \('200 epochs'\), not 'many'"),
         ({"steps": 0}, "steps must be"),
         ({"rate": "1e-3"}, r"rate must be a number above 0 \(YAML reads"),
-        ({"generator": {"depth": 3}}, "generator.depth is not a setting; a generator has width, blocks"),
-        ({"generator": {"width": 2.5}}, "generator.width must be a whole number"),
+        ({"precision": "int4"}, "precision must be one of 32-true, bf16-mixed, 16-mixed, not 'int4'"),
+        ({"generator": {"architecture": "resnet"}}, "generator.architecture must be one of curve_grid, attention_unet"),
+        ({"generator": {"architecture": "curve_grid", "depth": 3}}, "generator.depth is not a setting; .* has width"),
+        ({"generator": {"architecture": "curve_grid", "width": 2.5}}, "generator.width must be a whole number"),
         ({"shares": {"day": 0.5}}, "The shares must add up to 1, not 0.5"),
+        ({"shares": {"dawn": 1.0}}, "shares.dawn is not a setting; shares has night"),
         ({"normal": ["day"]}, "normal .* must be a section"),
-        ({"weights": {}}, "weights.reconstruction must be a number, not None"),
+        ({"normal": [{"folder": "day", "luma": 3}]}, r"luma .* must be \[lowest, highest\], not 3"),
+        ({"paired": [{"low": "dark"}]}, "high .of a source of paired. must be a folder"),
+        ({"weights": {"charm": 1}}, "weights.charm is not a setting"),
+        ({"crop": [256]}, r"crop must be \[width, height\]"),
+        ({"batch": 3, "devices": 2}, "batch=3 cannot be shared out evenly to devices=2"),
+        ({"teacher": "nobody.safetensors"}, r"nobody\.safetensors"),
+        ({"stepz": 3}, "stepz is not a setting"),
     ],
 )
 def test_settings_that_cannot_be_are_named(config, change, sentence):
+    change = {**change, "weights": {**config["weights"], **change.get("weights", {})}}
     with pytest.raises(IllumiganError, match=sentence):
         train({**config, **change})
-    assert not Path(config["run"]).exists()
+
+
+def test_curve_terms_need_curves(photos, tmp_path):
+    config = small_gan(photos, tmp_path)
+    with pytest.raises(IllumiganError, match=r"weights.tint must be 0: attention_unet predicts no curves"):
+        train({**config, "weights": {**config["weights"], "tint": 1.0}})
+
+
+def test_a_missing_vgg_file_is_named(config):
+    config["weights"] = {**config["weights"], "features": 1.0}
+    config["features"] = {**config["features"], "file": "nowhere/vgg.pt"}
+    with pytest.raises(IllumiganError, match=r"nowhere/vgg\.pt is missing; name a file of VGG-16 weights"):
+        train(config)
+
+
+def test_the_published_schedule_is_constant_then_linear():
+    config = read_config(CONFIGS / "train_enlightengan.yaml", [])
+    assert [rate_factor(progress, config) for progress in (0.0, 0.25, 0.5)] == [1.0, 1.0, 1.0]
+    assert rate_factor(0.75, config) == pytest.approx(0.5)
+    assert steps_of(config, 1016) == 200 * 31
+
+
+def test_a_rate_warms_up_and_falls_along_a_cosine(config):
+    factors = [rate_factor(step / 100, config) for step in range(101)]
+    assert factors[0] < 0.02
+    assert max(factors) == factors[10] == 1.0
+    assert factors == sorted(factors[:10]) + sorted(factors[10:], reverse=True)
+    assert factors[-1] < 1e-9
 
 
 def test_unknown_settings_and_missing_files_are_named(tmp_path):
+    config = CONFIGS / "train_curve_grid.yaml"
     with pytest.raises(IllumiganError, match="stepz is not a setting"):
-        read_config(CONFIG, ["stepz=3"])
+        read_config(config, ["stepz=3"])
     with pytest.raises(IllumiganError, match=r"steps\.x is not a setting .*; it has root, run"):
-        read_config(CONFIG, ["steps.x=1"])
+        read_config(config, ["steps.x=1"])
     with pytest.raises(IllumiganError, match="cannot be read"):
-        read_config(CONFIG, ["steps=[1"])
+        read_config(config, ["steps=[1"])
     with pytest.raises(IllumiganError, match="does not exist"):
         read_config(Path("nowhere.yaml"), [])
     for text, sentence in (("a: [1", "cannot be read"), ("hello", "holds no settings"), ("", "holds no settings")):
