@@ -17,6 +17,7 @@ import typer
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import demo, play_bag
 from illumigan_ros.command_line import progress_bar, run
+from illumigan_ros.output_files import make_folder, require_other_place
 
 if TYPE_CHECKING:
     from illumigan_ros.offline import Outcome
@@ -183,6 +184,38 @@ def evaluate(
         evaluation.write(done, out)
         print(f"The tables and the contact sheet are in {out}")
     evaluation.conclude(done)
+
+
+@app.command()
+def evaluate_detection(
+    images: Annotated[Path, typer.Option(help="Folder of pictures.")],
+    truth: Annotated[Path, typer.Option(help="CSV of number plates: image, x0, y0, x1, y1 as shares of the picture.")],
+    detector: Annotated[Path, typer.Option(help="ONNX file of a YOLOX trained on COCO.")],
+    *,
+    model: Annotated[list[str], typer.Option(help="Shipped weights or a file; may be repeated.")] = ["curve_grid"],  # noqa: B006
+    frames: Annotated[Optional[Path], typer.Option(help="CSV with a row for each picture, to choose by.")] = None,
+    where: Annotated[str, typer.Option(metavar="COLUMN=VALUE", help="Which rows of --frames to take.")] = "",
+    out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
+) -> None:
+    """Compare how many vehicles with annotated plates a detector finds: raw, classical baselines and models."""
+    require_torch()
+    from illumigan_ros import detection as report
+    from illumigan_training import detection
+    from illumigan_training.detector import Detector
+    from illumigan_training.evaluate import open_contenders
+
+    if out is not None:
+        require_other_place(out, images)
+        make_folder(out)
+    chosen, missing = detection.annotated_frames(images, truth, frames, where)
+    network = Detector(detector)
+    with open_contenders(model) as contenders:
+        with progress_bar("detecting", len(chosen)) as advance:
+            comparison = detection.evaluate_detection(chosen, contenders, network, advance)
+        report.show(comparison, missing)
+        if out is not None:
+            report.write(comparison, out)
+    report.conclude(comparison, missing)
 
 
 @app.command()
