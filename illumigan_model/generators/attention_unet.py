@@ -82,11 +82,12 @@ class AttentionUNet(nn.Module):
 
 def extend(image: Tensor) -> Tensor:
     """Repeat the last row and column until height and width are multiples of 16."""
-    below, beside = -image.shape[2] % STRIDE, -image.shape[3] % STRIDE
+    height, width = image.shape[2:]
+    below, beside = -height % STRIDE, -width % STRIDE
     if below:
-        image = torch.cat([image, *[image[:, :, -1:]] * below], dim=2)
+        image = torch.cat([image, *[image[:, :, height - 1 :]] * below], dim=2)
     if beside:
-        image = torch.cat([image, *[image[:, :, :, -1:]] * beside], dim=3)
+        image = torch.cat([image, *[image[:, :, :, width - 1 :]] * beside], dim=3)
     return image
 
 
