@@ -117,7 +117,7 @@ class CurveGrid(nn.Module):
             features = features + block(features)
         tiles = tile_histograms(thumbnail)
         around = F.avg_pool2d(tiles, 3, stride=1, padding=1, count_include_pad=False)
-        features = torch.cat([F.avg_pool2d(features, 2), tiles, around], dim=1)
+        features = torch.cat([F.avg_pool2d(features, 2, 2), tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
         logits = self.head(torch.relu(self.tiles(features) + whole))
         clipped = around - torch.relu(around - CLIP * self.identity)
@@ -178,10 +178,10 @@ def tile_histograms(thumbnail: Tensor) -> Tensor:
         float in [0, 1], N x 7 x 9 x 16; the seven shares of a tile add up to 1.
     """
     last = KNOTS - 2
-    position = (KNOTS - 1) * torch.sqrt(F.avg_pool2d(thumbnail, 2) + 1e-8) - 0.5
+    position = (KNOTS - 1) * torch.sqrt(F.avg_pool2d(thumbnail, 2, 2) + 1e-8) - 0.5
     position = position.clamp(0.0, float(last))
     shares = [hat(position - k).mean(dim=1, keepdim=True) for k in range(last + 1)]
-    return F.avg_pool2d(torch.cat(shares, dim=1), 8)
+    return F.avg_pool2d(torch.cat(shares, dim=1), 8, 8)
 
 
 def hat(distance: Tensor) -> Tensor:
