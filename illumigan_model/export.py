@@ -127,20 +127,21 @@ def to_onnx(
         if value not in choices:
             raise ModelError(f"There is no {name} {value!r}; give {' or '.join(choices)}.")
     width, height = size_of(generator, graph, size)
+    architecture = "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
     if graph == "full":
-        sample = torch.zeros(1, height, width, 3, dtype=torch.uint8)
-        model = trace(Full(generator), sample, "frame", ["enhanced", "attention"])
-        facts = facts | {"colour": "BGR", "range": "0..255", "denoise": "none"}
+        module: nn.Module = Full(generator)
+        sample, names = torch.zeros(1, height, width, 3, dtype=torch.uint8), ["frame", "enhanced", "attention"]
+        about = {"colour": "BGR", "range": "0..255", "denoise": "none"}
     else:
-        names = ("thumbnail", "curves") if isinstance(generator, CurveGrid) else ("image", "enhanced")
-        model = trace(Core(generator), torch.zeros(1, 3, height, width), names[0], [names[1]])
-        facts = facts | {"colour": "RGB", "range": "0..1"}
+        module, sample = Core(generator), torch.zeros(1, 3, height, width)
+        names = ["thumbnail", "curves"] if architecture == "curve_grid" else ["image", "enhanced"]
+        about = {"colour": "RGB", "range": "0..1"}
+    about |= {"architecture": architecture, "graph": graph, "size": f"{width}x{height}", "precision": precision}
+    model = trace(module, sample, names)
     fold_constants(model)
     if precision == "fp16":
         to_half(model)
-    architecture = "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
-    facts = {"architecture": architecture, "graph": graph, "size": f"{width}x{height}", "precision": precision} | facts
-    for key, value in facts.items():
+    for key, value in (about | facts).items():
         model.metadata_props.add(key=key, value=value)
     check_operators(model)
     onnx.checker.check_model(model, full_check=True)
@@ -168,20 +169,34 @@ def size_of(generator: Generator, graph: str, size: str | None) -> tuple[int, in
     return width, height
 
 
-def trace(module: nn.Module, sample: Tensor, input_name: str, output_names: list[str]) -> onnx.ModelProto:
-    """Return the ONNX graph of a module for inputs of the sample's shape and type."""
-    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
+def trace(module: nn.Module, sample: Tensor, names: list[str]) -> onnx.ModelProto:
+    """Return the ONNX graph of a module for inputs like the sample.
+
+    Args:
+        module: a module of one input.
+        sample: an input; its shape and type become the graph's.
+        names: of the input, then of the outputs.
+
+    Raises:
+        ModelError: the module takes more memory than there is; tracing runs it once.
+    """
+    with tempfile.TemporaryDirectory() as folder, torch.no_grad(), warnings.catch_warnings():
         # shapes are meant to be frozen, and the newer exporter needs one more dependency
         warnings.simplefilter("ignore", torch.jit.TracerWarning)
         warnings.simplefilter("ignore", DeprecationWarning)
         file = Path(folder) / "graph.onnx"
-        torch.onnx.export(
-            module.eval(),
-            (sample,),
-            file,
-            input_names=[input_name],
-            output_names=output_names,
-            opset_version=OPSET,
-            dynamo=False,
-        )
+        try:
+            torch.onnx.export(
+                module.eval(),
+                (sample,),
+                file,
+                input_names=names[:1],
+                output_names=names[1:],
+                opset_version=OPSET,
+                dynamo=False,
+            )
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):
+                raise
+            raise ModelError("A graph of this size takes more memory than there is; give a smaller size.") from error
         return onnx.load(file)

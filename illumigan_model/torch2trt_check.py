@@ -115,7 +115,10 @@ def replaced(rehearsal: Rehearsal) -> Iterator[None]:
         yield
     finally:
         for owner, attribute, own in undo:
-            delattr(owner, attribute) if own is None else setattr(owner, attribute, own)
+            if own is None:
+                delattr(owner, attribute)
+            else:
+                setattr(owner, attribute, own)
 
 
 def stand_in(rehearsal: Rehearsal, name: str, function: Callable[..., Any]) -> Callable[..., Any]:

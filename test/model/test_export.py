@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -161,3 +164,20 @@ def test_what_cannot_be_exported_is_one_sentence(model, target, options, message
         export_onnx(model, tmp_path / target, **options)
     assert "\n" not in str(refusal.value)
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_graph_that_memory_does_not_suffice_for_is_one_sentence():
+    program = """
+import resource
+from illumigan_model.export import ModelError, to_onnx
+from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
+
+used = 1024 * int(open("/proc/self/status").read().split("VmSize:")[1].split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (used + 2**29, used + 2**29))
+try:
+    to_onnx(AttentionUNet(AttentionUNetConfig(width=2)), {}, "full", "8192x8192")
+except ModelError as error:
+    print(error)
+"""
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert printed == "A graph of this size takes more memory than there is; give a smaller size.\n"

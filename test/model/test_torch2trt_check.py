@@ -42,6 +42,7 @@ def test_both_generators_convert(generator, shape):
         lambda x: torch.tanh(x),  # noqa: PLW0108 - looked up when it is called, as torch2trt replaces it
         lambda x: F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=True),
         lambda x: F.conv_transpose2d(x, WEIGHTS),
+        lambda x: x * torch.ones(1).to(x),
         lambda x: x[:, 0:2, ..., 1] - 1.0 / x.mean(dim=(2, 3), keepdim=True)[:, 0:2, 0],
         lambda x: torch.cat([x, torch.zeros(1, 2, 8, 8)], dim=1) if x.shape[1] == 4 else x.tanh(),
     ],
