@@ -15,6 +15,8 @@ from illumigan_model.errors import ModelError
 from illumigan_model.export import export_onnx, to_onnx
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 ARCHITECTURES = ("curve_grid", "attention_unet")
 LEVELS = {"fp32": 1, "fp16": 2}
 ROUNDING = 0.5
