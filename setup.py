@@ -13,7 +13,11 @@ setup(
     maintainer_email="maintainers@illumigan.example",
     packages=[*find_packages(include=["illumigan_model*", "illumigan_ros*"]), "illumigan_training"],
     package_dir={"illumigan_training": "training"},
-    package_data={"illumigan_model.weights": ["*"], "illumigan_training": ["niqe_parameters.*"]},
+    package_data={
+        "illumigan_model": ["torch2trt_converters.txt"],
+        "illumigan_model.weights": ["*"],
+        "illumigan_training": ["niqe_parameters.*"],
+    },
     # Data files, and not scripts: they land in lib/illumigan, where `ros2 run` looks, under colcon and plain pip alike.
     data_files=[
         ("share/ament_index/resource_index/packages", ["illumigan_ros/ament_index/illumigan"]),
@@ -71,6 +75,7 @@ setup(
             "mypy",
             "types-PyYAML",
             "scikit-image",
+            "tensorrt-rtx-cu13; platform_machine == 'x86_64'",
             "colcon-ros",
             "colcon-package-information",
             "setuptools>=64,<80",

@@ -220,14 +220,18 @@ def evaluate_detection(
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Checkpoint of a CurveGrid (.safetensors).")],
-    target: Annotated[Path, typer.Argument(help="The ONNX file to write.")],
+    target: Annotated[Path, typer.Argument(help="The .onnx file to write.")],
+    *,
+    model: Annotated[str, typer.Option(help="Name of shipped weights, or a .safetensors or EnlightenGAN .pth file.")],
+    graph: Annotated[Optional[str], typer.Option(help="core or full; full where a size is given, else core.")] = None,
+    size: Annotated[Optional[str], typer.Option(help="WIDTHxHEIGHT of the frames.")] = None,
+    precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
 ) -> None:
-    """Export trained weights to ONNX, for the node and the other commands."""
+    """Export weights to ONNX: the core, for the node and the other commands, or the full way of a frame on a GPU."""
     require_torch()
     from illumigan_model.export import export_onnx
 
-    export_onnx(checkpoint, target)
+    export_onnx(model, target, graph or ("full" if size else "core"), size, precision)
     print(f"Exported to {target}")
 
 

@@ -69,8 +69,8 @@ class AttentionUNet(nn.Module):
         for level in range(LEVELS - 1):
             x = self.down_2[level](self.down_1[level](x))
             skips.append(x * masks[-1])
-            x = F.max_pool2d(x, 2)
-            masks.append(F.max_pool2d(masks[-1], 2))
+            x = F.max_pool2d(x, 2, 2)
+            masks.append(F.max_pool2d(masks[-1], 2, 2))
         x = self.down_2[-1](self.down_1[-1](x) * masks[-1])
         for reduce, up_1, up_2, skip in zip(self.reduce, self.up_1, self.up_2, reversed(skips)):  # noqa: B905
             # the published weights were trained with corners aligned, PyTorch's behaviour of that time
@@ -82,11 +82,12 @@ class AttentionUNet(nn.Module):
 
 def extend(image: Tensor) -> Tensor:
     """Repeat the last row and column until height and width are multiples of 16."""
-    below, beside = -image.shape[2] % STRIDE, -image.shape[3] % STRIDE
+    height, width = image.shape[2:]
+    below, beside = -height % STRIDE, -width % STRIDE
     if below:
-        image = torch.cat([image, *[image[:, :, -1:]] * below], dim=2)
+        image = torch.cat([image, *[image[:, :, height - 1 :]] * below], dim=2)
     if beside:
-        image = torch.cat([image, *[image[:, :, :, -1:]] * beside], dim=3)
+        image = torch.cat([image, *[image[:, :, :, width - 1 :]] * beside], dim=3)
     return image
 
 

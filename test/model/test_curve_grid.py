@@ -9,7 +9,7 @@ from illumigan_model.generators.curve_grid import (
     CurveGrid,
     apply_curves,
     area_matrix,
-    hats,
+    hat,
     linear_matrix,
 )
 
@@ -85,8 +85,8 @@ def test_untrained_it_is_a_clahe_that_raises_local_contrast():
 
 
 def test_knot_weights_add_up_to_one():
-    value = torch.linspace(0, 1, 300).reshape(1, 1, 10, 30)
-    assert torch.allclose(hats(value).sum(dim=1), torch.ones(()), atol=1e-5)
+    position = torch.linspace(0, KNOTS - 1, 300)
+    assert torch.allclose(sum(hat(position - knot) for knot in range(KNOTS)), torch.ones(()), atol=1e-5)
 
 
 def test_resizing_matrices_do_what_opencv_does():

@@ -275,6 +275,18 @@ def test_a_bag_without_images_is_one_sentence(tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+def test_weights_are_exported_for_a_size_or_as_they_are(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    import onnx
+
+    for options, graph in (((), "core"), (("--size", "64x48", "--precision", "fp16"), "full")):
+        illumigan("export", "--model", "curve_grid", *options, tmp_path / "mine.onnx")
+        facts = {entry.key: entry.value for entry in onnx.load(tmp_path / "mine.onnx").metadata_props}
+        assert facts["graph"] == graph
+    assert "is not a size" in error("export", "--model", "curve_grid", "--size", "big", tmp_path / "x.onnx")
+    assert "made for one size" in error("export", "--model", "curve_grid", "--graph", "full", tmp_path / "x.onnx")
+
+
 def test_the_doctor_says_what_works():
     output = illumigan_process("doctor")
     assert "onnxruntime" in output and "sha256 as shipped" in output
