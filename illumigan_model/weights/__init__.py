@@ -1,4 +1,7 @@
-"""Shipped weights: NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (the model card)."""
+"""Shipped weights: NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (the model card).
+
+A generator that sees whole frames has no NAME.onnx: its graph depends on their size, and `illumigan export` makes it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ SUFFIXES = (".onnx", ".safetensors", ".pth")
 
 def available_models() -> list[str]:
     """Return the names of the shipped models."""
-    return sorted(path.stem for path in FOLDER.glob("*.onnx"))
+    return sorted(path.stem for path in FOLDER.glob("*.sha256"))
 
 
 def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
@@ -38,6 +41,8 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
         if shipped.is_file():
             verify(shipped)
             return shipped
+    if model in available_models():
+        raise ModelError(f"{model} is not shipped as {' or '.join(suffixes)}; export it, or choose another runtime.")
     raise ModelError(f"There is no model named {model!r}; give one of {available_models()} or a file of weights.")
 
 
