@@ -2,8 +2,9 @@
 
 The table holds what docs/operators.md of github.com/onnx/onnx-tensorrt lists as supported in its releases for TensorRT
 8.5 (JetPack 5), 8.6 (JetPack 6.0), 10.1 and 10.15 (before and after 10.3, JetPack 6.1 and 6.2), cut down to what an
-image network of static shape has use for; for 11 (JetPack 7) no such table was at hand. Where releases differ the narrowest rule holds: opset 17 is the newest that 8.5 reads, shapes and the like must be constants, pooling
-may not dilate, Resize is nearest or linear, and uint8 lives at the graph's border only, one Cast away from floats.
+image network of static shape has use for; for 11 (JetPack 7) no such table was at hand. Where releases differ the
+narrowest rule holds: opset 17 is the newest that 8.5 reads, shapes and the like must be constants, pooling may not
+dilate, Resize is nearest or linear, and uint8 lives at the graph's border only, one Cast away from floats.
 
 GridSample is not among them: before 11.2 it takes flat pictures only, and no torch2trt converts it.
 """
