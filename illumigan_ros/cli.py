@@ -29,6 +29,8 @@ app = typer.Typer(
     help="See in the dark: enhance low-light camera frames, live in ROS 2 or from files.",
 )
 
+TRAINING_NEEDS = ("torch", "safetensors", "lightning_fabric", "tensorboard", "matplotlib")
+
 Model = Annotated[str, typer.Option(help="Name of shipped weights, or a path to an .onnx or .safetensors file.")]
 Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes the best one that works here.")]
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
@@ -138,11 +140,33 @@ def train(
     overrides: Annotated[Optional[list[str]], typer.Argument(help="Settings to change: key=value.")] = None,
 ) -> None:
     """Train a generator; a killed run goes on from its last checkpoint."""
-    require_torch()
+    require_modules(*TRAINING_NEEDS)
     from illumigan_training.config import read_config
     from illumigan_training.train import train as run_training
 
     print(f"The run is in {run_training(read_config(config, overrides or []))}")
+
+
+@app.command()
+def manifest(
+    config: Annotated[Path, typer.Argument(help="Training config, such as config/train_curve_grid.yaml.")],
+    target: Annotated[Path, typer.Argument(help="The CSV file to write.")],
+    overrides: Annotated[Optional[list[str]], typer.Argument(help="Settings to change: key=value.")] = None,
+) -> None:
+    """List the photos a training would use: hash, size, luminance, origin, licence, and why others are left out."""
+    require_modules(*TRAINING_NEEDS)
+    from illumigan_training.config import check_config, read_config
+    from illumigan_training.data import read_photos
+    from illumigan_training.photo_folders import write_manifest
+
+    settings = read_config(config, overrides or [])
+    check_config(settings)
+    entries = read_photos(settings).manifest
+    try:
+        write_manifest(entries, target)
+    except OSError as error:
+        raise IllumiganError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
+    print(f"{sum(not entry.left_out for entry in entries)} of {len(entries)} photos are used; {target} lists all")
 
 
 @app.command()
@@ -198,7 +222,7 @@ def evaluate_detection(
     out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
 ) -> None:
     """Compare how many vehicles with annotated plates a detector finds: raw, classical baselines and models."""
-    require_torch()
+    require_modules("torch", "skimage")
     from illumigan_ros import detection as report
     from illumigan_training import detection
     from illumigan_training.detector import Detector
@@ -228,16 +252,16 @@ def export(
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
 ) -> None:
     """Export weights to ONNX: the core, for the node and the other commands, or the full way of a frame on a GPU."""
-    require_torch()
+    require_modules("torch", "onnx", "safetensors")
     from illumigan_model.export import export_onnx
 
     export_onnx(model, target, graph or ("full" if size else "core"), size, precision)
     print(f"Exported to {target}")
 
 
-def require_torch() -> None:
-    """Raise IllumiganError where training's dependencies are missing."""
-    missing = [name for name in ("torch", "onnx", "safetensors") if importlib.util.find_spec(name) is None]
+def require_modules(*names: str) -> None:
+    """Raise IllumiganError where some of training's dependencies are missing."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'.")
 

@@ -8,10 +8,12 @@ import subprocess
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+import yaml
 from skimage import data as pictures
 
 from illumigan_model.attention import attention_u8
@@ -29,6 +31,7 @@ from illumigan_ros.cli import main
 from illumigan_ros.footage import picture_of
 from illumigan_ros.video import VideoReader, VideoWriter
 
+CONFIGS = Path(__file__).parents[2] / "config"
 PHOTO = cv2.cvtColor(cv2.resize(pictures.astronaut(), (160, 120)), cv2.COLOR_RGB2BGR)
 NIGHT = (PHOTO * 0.15).astype(np.uint8)
 STAMPS = [1_600_000_000_000_000_000 + index * 100_000_000 for index in range(4)]
@@ -285,6 +288,32 @@ def test_weights_are_exported_for_a_size_or_as_they_are(tmp_path):
         assert facts["graph"] == graph
     assert "is not a size" in error("export", "--model", "curve_grid", "--size", "big", tmp_path / "x.onnx")
     assert "made for one size" in error("export", "--model", "curve_grid", "--graph", "full", tmp_path / "x.onnx")
+
+
+def test_ten_photos_become_weights_that_enhance(tmp_path):
+    names = ("astronaut", "coffee", "chelsea", "rocket", "cat")
+    for folder in ("low", "high"):
+        (tmp_path / folder).mkdir()
+    for name in names:
+        photo = cv2.cvtColor(getattr(pictures, name)(), cv2.COLOR_RGB2BGR)
+        cv2.imwrite(str(tmp_path / "high" / f"{name}.png"), photo)
+        cv2.imwrite(str(tmp_path / "low" / f"{name}.png"), photo // 7)
+    config = yaml.safe_load((CONFIGS / "train_curve_grid.yaml").read_text())
+    config |= {"normal": [{"folder": "high", "licence": "CC0"}], "dark": [{"folder": "low"}], "accelerator": "cpu"}
+    config["weights"] |= {"features": 0.0, "local_features": 0.0}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(config))
+    settings = [f"root={tmp_path}", f"run={tmp_path / 'run'}", "steps=4", "batch=2", "workers=0"]
+    assert "of 10 photos are used" in illumigan("manifest", tmp_path / "mine.yaml", tmp_path / "photos.csv", *settings)
+    assert (tmp_path / "photos.csv").read_text().count("CC0") == 5
+    illumigan("train", tmp_path / "mine.yaml", *settings)
+    table = illumigan("evaluate", "--data", tmp_path, "--run", tmp_path / "run", "--out", tmp_path / "report")
+    assert "auto-gamma" in table and "PSNR" in table
+    assert (tmp_path / "report" / "contact_sheet.jpg").is_file()
+    illumigan("export", "--model", tmp_path / "run" / "curve_grid.safetensors", tmp_path / "mine.onnx")
+    illumigan("enhance-images", tmp_path / "low", tmp_path / "out", "--model", tmp_path / "mine.onnx")
+    for name in names:
+        before, after = (cv2.imread(str(tmp_path / folder / f"{name}.png")) for folder in ("low", "out"))
+        assert after.mean() > 1.2 * before.mean()
 
 
 def test_the_doctor_says_what_works():
