@@ -179,9 +179,10 @@ def night_light(height: int, width: int, rng: np.random.Generator) -> tuple[np.n
     """Return (light that falls on the scene, lamps in view), both linear RGB float32 H x W x 3."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     y, x = y / height, x / width
-    ambient = 10 ** rng.uniform(-2.8, -1.3)
+    ambient = 10 ** rng.uniform(-4.5, -1.3)  # from a road without a lamp, lost in the first level, to a lit street
     horizon = rng.uniform(0.3, 0.6)
-    sky = 0.12 + 0.88 / (1 + np.exp(-(y - horizon) * 14))
+    darkest = rng.uniform(0.02, 0.15)
+    sky = darkest + (1 - darkest) / (1 + np.exp(-(y - horizon) * 14))
     light = (ambient * sky)[:, :, None] * np.exp(rng.normal(0, 0.12, 3)).astype(np.float32)
     if rng.random() < 0.7:
         centre, reach = rng.uniform(0.35, 0.65), rng.uniform(0.12, 0.35)
