@@ -2,7 +2,8 @@
 
 Kinds of samples, each with a share in the config:
 
-    night         a normal photo under night light (`night.relight`); the photo with its light evened out is wanted
+    night         a normal photo under night light (`night.relight`); wanted is the photo with its light evened out,
+                  blended with what raises the contrast of the dark picture
     underexposed  a normal photo in far too little light (`night.underexpose`); the photo itself is wanted
     day           a normal photo that should stay as it is
     dark          a real dark photo; what a teacher makes of it is wanted, or nothing is known (the published recipe)
@@ -24,7 +25,7 @@ from torch.utils.data import Dataset, default_collate
 from illumigan_model.errors import IllumiganError
 from illumigan_training.night import Camera, Relit, expose, relight, underexpose
 from illumigan_training.photo_folders import Entry, Photo, load_photos
-from illumigan_training.teachers import clahe, open_teacher
+from illumigan_training.teachers import clahe, open_teacher, raise_contrast
 
 NOISE_LEFT = 0.35  # share of the noise that denoising leaves
 KINDS = ("night", "underexposed", "day", "dark", "paired")
@@ -156,10 +157,7 @@ class SampleSet(Dataset[Sample]):
             return self._sample(colours(view), view, view, rng, photo.name)
         camera = Camera.sample(rng)
         relit = (relight if kind == "night" else underexpose)(view, camera, rng)
-        wanted = (255 * relit.wanted[:, :, ::-1]).astype(np.uint8)
-        if kind == "night":  # there, local contrast is worth more than true shades
-            wanted = clahe(wanted, clip=1.5)
-        return self._shot(relit, camera, wanted, rng, photo.name)
+        return self._shot(kind, relit, camera, rng, photo.name)
 
     def _views(self, photos: list[Photo], rng: np.random.Generator) -> list[np.ndarray]:
         """Return the same random view of some photos of one size: uint8 BGR; colours sometimes change places.
@@ -178,15 +176,16 @@ class SampleSet(Dataset[Sample]):
         divisor = rng.uniform(self.darken["least"], self.darken["most"])
         return colours(view) / np.float32(divisor if divide else 1)
 
-    def _shot(
-        self, relit: Relit, camera: Camera, wanted: np.ndarray, rng: np.random.Generator, files: str
-    ) -> Sample:
+    def _shot(self, kind: str, relit: Relit, camera: Camera, rng: np.random.Generator, files: str) -> Sample:
         """Return the sample of a scene that the camera takes a picture of."""
-        still_camera = replace(camera, shot=0.0, read=0.0, jpeg=0)
         shot = expose(relit.radiance, camera, rng)
-        dark, still = colours(shot), colours(expose(relit.radiance, still_camera, rng))
+        still = expose(relit.radiance, replace(camera, shot=0.0, read=0.0, jpeg=0), rng)
+        wanted = (255 * relit.wanted[:, :, ::-1]).astype(np.uint8)
+        if kind == "night":  # even light alone looks hazy; half of what is wanted is the local contrast there is
+            wanted = cv2.addWeighted(clahe(wanted, clip=1.5), 0.5, raise_contrast(still), 0.5, 0)
+        dark = colours(shot)
         sample = self._sample(dark, shot, wanted, rng, files)
-        return sample._replace(calm=planes(NOISE_LEFT * dark + (1 - NOISE_LEFT) * still))
+        return sample._replace(calm=planes(NOISE_LEFT * dark + (1 - NOISE_LEFT) * colours(still)))
 
     def _sample(
         self, dark: np.ndarray, source: np.ndarray, wanted: np.ndarray | None, rng: np.random.Generator, files: str
