@@ -1,7 +1,10 @@
-"""Ways to run a generator, one a file; `select.open_runtime` picks the first that works.
+"""Ways to run a generator, one a file; `select.open_runtime` picks the best one that works.
 
 A runtime is given an image batch of one, float32 RGB 1 x 3 x H x W in [0, 1], and returns the network's answer as
 float32: for CurveGrid the curves 25 x 9 x 16 of a 256 x 144 thumbnail, for AttentionUNet the enhanced image 3 x H x W.
+Those that run a graph take images of the graph's size only; `reduced` brings frames to it and back.
+
+It is loaded by making it. `self_check.check` warms it up, and compares its answer with what it should be.
 """
 
 from __future__ import annotations
@@ -12,14 +15,29 @@ import numpy as np
 
 
 class Runtime(Protocol):
-    """What every runtime offers; `notes` say in one sentence each what of it does not work on this machine."""
+    """What every runtime offers.
+
+    `notes` say in one sentence each what of it does not work on this machine. `tolerance` is how far its answer may be
+    from that of single precision.
+    """
 
     name: str
     architecture: str
+    tolerance: float
     notes: list[str]
 
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the images that it takes, None for any."""
+
     def infer(self, image: np.ndarray) -> np.ndarray:
-        """Run the network once; see the package's docstring for shapes."""
+        """Run the network once, see the package's docstring for shapes; raises ModelError if that fails."""
+
+    def reference(self) -> np.ndarray:
+        """Return the digest of the answer to the test picture that is known to be right, see `self_check`."""
+
+    def describe(self) -> str:
+        """Return on what device and at which precision it runs, such as "CPU, fp32"."""
 
     def close(self) -> None:
         """Free what the runtime holds."""

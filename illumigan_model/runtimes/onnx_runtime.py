@@ -8,7 +8,8 @@ import numpy as np
 import onnxruntime
 
 from illumigan_model.errors import ModelError
-from illumigan_model.weights import find_weights
+from illumigan_model.runtimes import self_check
+from illumigan_model.runtimes.graphs import find_graph, read_facts
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
@@ -24,15 +25,14 @@ class OnnxRuntime:
         Raises:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
-        path = find_weights(model, (".onnx",))
+        path = find_graph(model)
         self.session = open_session(path, threads)
-        facts = self.session.get_modelmeta().custom_metadata_map
-        if "architecture" not in facts:
-            raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again.")
-        self.architecture = facts["architecture"]
+        self.facts = read_facts(self.session.get_modelmeta().custom_metadata_map, path)
+        self.architecture, self.size = self.facts.architecture, self.facts.size
         self.input = self.session.get_inputs()[0].name
         wanted, used = present_providers()[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
+        self.tolerance = 0.01 if self.facts.precision == "fp16" or used != PROVIDERS[-1] else 1e-3
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
@@ -40,6 +40,14 @@ class OnnxRuntime:
             return self.session.run(None, {self.input: image})[0][0]
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise ModelError(f"ONNX Runtime failed on this frame: {error}.") from error
+
+    def reference(self) -> np.ndarray:
+        """Return what the graph says of its right answer."""
+        return self_check.from_text(self.facts.reference)
+
+    def describe(self) -> str:
+        """Return device and precision."""
+        return f"{self.session.get_providers()[0].removesuffix('ExecutionProvider')}, {self.facts.precision}"
 
     def close(self) -> None:
         """Free the session."""
