@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import importlib.util
 import re
 from collections.abc import Callable
 from ctypes import byref, c_char_p, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
@@ -41,11 +42,9 @@ def library() -> ctypes.CDLL:
 
 def from_wheels() -> list[str]:
     """Return the libcudart that NVIDIA's wheels for Python bring along, where they are installed."""
-    try:
-        import nvidia
-    except ImportError:
-        return []
-    return [str(file) for folder in nvidia.__path__ for file in Path(folder).glob("*/lib/libcudart.so.*")]
+    found = importlib.util.find_spec("nvidia")
+    folders = (found.submodule_search_locations if found else None) or []
+    return [str(file) for folder in folders for file in Path(folder).glob("*/lib/libcudart.so.*")]
 
 
 def call(function: str, *arguments: object) -> None:

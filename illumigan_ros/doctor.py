@@ -139,7 +139,8 @@ def _runtime(name: str, threads: int) -> Finding:
         return Finding(f"runtime {name}", NOTE, str(error).removeprefix(f"{name}: "))
     except Exception as error:  # a broken library may raise anything
         return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {name} again")
-    return Finding(f"runtime {name}", GOOD, f"{version(name) or ''} {how}; one 1280x720 frame {took:.1f} ms".strip())
+    which = f"{version(name.removesuffix('-cpu')) or ''} {how}".strip()
+    return Finding(f"runtime {name}", GOOD, f"{which}; one 1280x720 frame {took:.1f} ms")
 
 
 def _runtime_in_use(threads: int) -> Iterator[Finding]:

@@ -17,8 +17,8 @@ import numpy as np
 class Runtime(Protocol):
     """What every runtime offers.
 
-    `notes` say in one sentence each what of it does not work on this machine. `tolerance` is how far its answer may be
-    from that of single precision.
+    `notes` say in one sentence each what of it does not work on this machine. `tolerance` is how far its answer, or
+    what of it exceeds 1 in proportion, may be from that of single precision.
     """
 
     name: str

@@ -9,7 +9,7 @@ import onnxruntime
 
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
-from illumigan_model.runtimes.graphs import find_graph, read_facts
+from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
 
 PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
@@ -19,18 +19,21 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(self, model: str, threads: int) -> None:
-        """Load a model by name or path.
+    def __init__(self, model: str, threads: int, on_cpu: bool = False) -> None:
+        """Load a model by name or path, for the CPU even where there is CUDA if that is wanted.
 
         Raises:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
         path = find_graph(model)
-        self.session = open_session(path, threads)
+        providers = list(PROVIDERS[-1:]) if on_cpu else present_providers()
+        # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
+        is_grid = written_architecture(path) == "curve_grid"
+        self.session = open_session(path, 1 if is_grid else threads, providers)
         self.facts = read_facts(self.session.get_modelmeta().custom_metadata_map, path)
         self.architecture, self.size = self.facts.architecture, self.facts.size
         self.input = self.session.get_inputs()[0].name
-        wanted, used = present_providers()[0], self.session.get_providers()[0]
+        wanted, used = providers[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
         self.tolerance = 0.01 if self.facts.precision == "fp16" or used != PROVIDERS[-1] else 1e-3
 
@@ -54,14 +57,19 @@ class OnnxRuntime:
         del self.session
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+def on_cpu(model: str, threads: int) -> OnnxRuntime:
+    """Return the runtime that is left where there is CUDA, but not enough of its memory."""
+    return OnnxRuntime(model, threads, on_cpu=True)
+
+
+def open_session(path: Path, threads: int, providers: list[str]) -> onnxruntime.InferenceSession:
     """Return a session; a worker does not spin while it waits, so that the node leaves the cores to others."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=present_providers())
+        return onnxruntime.InferenceSession(str(path), options, providers=providers)
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
             f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again."

@@ -14,6 +14,7 @@ from illumigan_model.runtimes.self_check import check
 
 RUNTIMES = {
     "onnxruntime": ("illumigan_model.runtimes.onnx_runtime", "OnnxRuntime"),
+    "onnxruntime-cpu": ("illumigan_model.runtimes.onnx_runtime", "on_cpu"),
     "openvino": ("illumigan_model.runtimes.openvino_runtime", "OpenvinoRuntime"),
     "tensorrt": ("illumigan_model.runtimes.tensorrt_runtime", "open_tensorrt"),
     "torch2trt": ("illumigan_model.runtimes.torch2trt_runtime", "Torch2trtRuntime"),
@@ -22,14 +23,15 @@ RUNTIMES = {
 """Name -> (module, what opens it when it is given a model and a number of threads)."""
 
 ORDERS = {
-    ("gpu", "curve_grid"): ("tensorrt", "onnxruntime", "openvino", "torch"),
-    ("gpu", "attention_unet"): ("tensorrt", "torch", "onnxruntime", "openvino"),
+    ("gpu", "curve_grid"): ("tensorrt", "onnxruntime", "onnxruntime-cpu", "openvino", "torch"),
+    ("gpu", "attention_unet"): ("tensorrt", "torch", "onnxruntime", "openvino", "onnxruntime-cpu"),
     ("cpu", "curve_grid"): ("onnxruntime", "openvino", "torch"),
     ("cpu", "attention_unet"): ("openvino", "onnxruntime", "torch"),
 }
 """What "auto" tries, fastest first. On two cores of an AMD Zen 4: a CurveGrid's thumbnail takes 0.6 ms in ONNX Runtime
 and 1.2 ms in OpenVINO, an AttentionUNet of width 16 at 352x288 25 ms in OpenVINO, 63 ms in ONNX Runtime and 62 ms in
-PyTorch, which runs frames at full size. torch2trt converts for minutes, so it must be asked for."""
+PyTorch, which runs frames at full size. The orders for a GPU are not measured. torch2trt converts for minutes, so it
+must be asked for."""
 
 SIGNS_OF_A_GPU = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/etc/nv_tegra_release")
 

@@ -64,8 +64,9 @@ def check(runtime: Runtime) -> None:
     if found.shape != wanted.shape:
         raise ModelError(f"Its answer to the test picture has the shape {found.shape} instead of {wanted.shape}.")
     off = float(np.abs(found - wanted).max())
-    if not off <= runtime.tolerance + PRECISION_OF_RECORD:
+    allowed = (runtime.tolerance + PRECISION_OF_RECORD) * max(1.0, float(np.abs(wanted).max()))
+    if not off <= allowed:
         raise ModelError(
-            f"Its answer to the test picture is off by {off:.3g}, where {runtime.tolerance:g} is allowed; "
+            f"Its answer to the test picture is off by {off:.3g}, where {allowed:.2g} is allowed; "
             "the model's file or the runtime is damaged."
         )

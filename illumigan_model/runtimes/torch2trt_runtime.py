@@ -6,6 +6,7 @@ are built by `tensorrt_build` from a graph.
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 
 import numpy as np
@@ -32,9 +33,8 @@ class Torch2trtRuntime:
         """
         for package in ("torch", "torch2trt"):
             if importlib.util.find_spec(package) is None:
-                raise ModelError(f"{package} is not installed; torch2trt 0.5.0 is installed from its git repository.")
+                raise ModelError(f"{package} is not installed; PyTorch for CUDA and torch2trt are needed.")
         import torch
-        from torch2trt import torch2trt
 
         from illumigan_model.checkpoint import load_checkpoint
         from illumigan_model.export import Core
@@ -54,7 +54,9 @@ class Torch2trtRuntime:
         sample = torch.full_like(picture, 0.5)  # not the test picture: what the conversion freezes must be found out
         check_convertible(core, sample)
         try:
-            self.network = torch2trt(core.cuda(), [sample.cuda()], fp16_mode=True)
+            convert = importlib.import_module("torch2trt").torch2trt  # no package index has it
+            with torch.no_grad():
+                self.network = convert(core.cuda(), [sample.cuda()], fp16_mode=True)
         except Exception as error:  # TensorRT and torch2trt raise whatever they like
             raise ModelError(f"torch2trt cannot convert this model here: {first_line(error)}.") from error
         self.notes: list[str] = []

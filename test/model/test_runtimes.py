@@ -18,7 +18,7 @@ from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
 from illumigan_model.runtimes.select import RuntimeChain, open_runtime
 from illumigan_model.runtimes.torch_runtime import TorchRuntime
 
-HERE = ("onnxruntime", "openvino", "torch")  # those that need no GPU
+HERE = ("onnxruntime", "onnxruntime-cpu", "openvino", "torch")  # those that need no GPU
 TOLERANCES = {"curve_grid": 2e-3, "attention_unet": 0.03}
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -63,7 +63,7 @@ def test_all_runtimes_say_what_the_generator_says(architecture, runtime, generat
         wanted = (generator.curves(batch) if is_grid else generator(batch)[0])[0].numpy()
     assert answer.shape == wanted.shape
     assert np.abs(answer - wanted).max() < TOLERANCES[architecture]
-    assert chain.describe().startswith(f"{runtime} (")
+    assert chain.describe().startswith(f"{runtime.removesuffix('-cpu')} (")
     assert reasons == []
 
 
@@ -128,7 +128,7 @@ def test_a_runtime_that_fails_on_a_frame_hands_it_to_the_next_one(fault, thumbna
         chain._runtime.input = "no such input"
     else:
         spoil(grid, "Add", np.nan, tmp_path / "nan.onnx")
-        chain._runtime.session = onnx_runtime.open_session(tmp_path / "nan.onnx", 1)
+        chain._runtime.session = onnx_runtime.open_session(tmp_path / "nan.onnx", 1, ["CPUExecutionProvider"])
     enhanced = enhancer.enhance(night, 0.0)
     assert np.abs(enhanced.image.astype(int) - wanted).max() <= 1
     assert enhanced.report.runtime == enhancer.runtime == "torch"
