@@ -84,7 +84,8 @@ class RuntimeChain:
                 close_quietly(failed)
 
     def close(self) -> None:
-        """Free what the runtime holds."""
+        """Free what the runtime holds; no other one takes over any more."""
+        self._waiting.clear()
         self._runtime.close()
 
     def _answer(self, image: np.ndarray) -> np.ndarray:
