@@ -15,29 +15,42 @@ import numpy as np
 
 
 class Runtime(Protocol):
-    """What every runtime offers.
+    """What whoever enhances frames sees of a runtime.
 
-    `notes` say in one sentence each what of it does not work on this machine. `tolerance` is how far its answer, or
-    what of it exceeds 1 in proportion, may be from that of single precision.
+    `notes` say in one sentence each what of it does not work on this machine.
     """
 
-    name: str
-    architecture: str
-    tolerance: float
     notes: list[str]
 
     @property
-    def size(self) -> tuple[int, int] | None:
-        """Width and height of the images that it takes, None for any."""
+    def name(self) -> str:
+        """Its name in `select.RUNTIMES`."""
+
+    @property
+    def architecture(self) -> str:
+        """The generator that it runs: "curve_grid" or "attention_unet"."""
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network once, see the package's docstring for shapes; raises ModelError if that fails."""
-
-    def reference(self) -> np.ndarray:
-        """Return the digest of the answer to the test picture that is known to be right, see `self_check`."""
 
     def describe(self) -> str:
         """Return on what device and at which precision it runs, such as "CPU, fp32"."""
 
     def close(self) -> None:
         """Free what the runtime holds."""
+
+
+class CheckedRuntime(Runtime, Protocol):
+    """What each file of this package offers besides, so that it can be checked and given images of its size.
+
+    `tolerance` is how far its answer, or what of it exceeds 1 in proportion, may be from that of single precision.
+    """
+
+    tolerance: float
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the images that it takes, None for any."""
+
+    def reference(self) -> np.ndarray:
+        """Return the digest of the answer to the test picture that is known to be right, see `self_check`."""

@@ -11,7 +11,8 @@ from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
 
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+CPU = "CPUExecutionProvider"
+PROVIDERS = ("CUDAExecutionProvider", CPU)
 
 
 class OnnxRuntime:
@@ -26,7 +27,7 @@ class OnnxRuntime:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
         path = find_graph(model)
-        providers = list(PROVIDERS[-1:]) if on_cpu else present_providers()
+        providers = [CPU] if on_cpu else present_providers()
         # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
         is_grid = written_architecture(path) == "curve_grid"
         self.session = open_session(path, 1 if is_grid else threads, providers)
@@ -35,7 +36,7 @@ class OnnxRuntime:
         self.input = self.session.get_inputs()[0].name
         wanted, used = providers[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
-        self.tolerance = 0.01 if self.facts.precision == "fp16" or used != PROVIDERS[-1] else 1e-3
+        self.tolerance = 0.01 if self.facts.precision == "fp16" or used != CPU else 1e-3
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
@@ -62,14 +63,14 @@ def on_cpu(model: str, threads: int) -> OnnxRuntime:
     return OnnxRuntime(model, threads, on_cpu=True)
 
 
-def open_session(path: Path, threads: int, providers: list[str]) -> onnxruntime.InferenceSession:
-    """Return a session; a worker does not spin while it waits, so that the node leaves the cores to others."""
+def open_session(path: Path, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:
+    """Return a session, in the best of the providers unless told otherwise; a worker does not spin while it waits, so that the node leaves the cores to others."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        return onnxruntime.InferenceSession(str(path), options, providers=providers or present_providers())
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
             f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again."

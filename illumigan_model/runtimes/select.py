@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from illumigan_model.errors import ModelError
-from illumigan_model.runtimes import Runtime, reduced
+from illumigan_model.runtimes import CheckedRuntime, Runtime, reduced
 from illumigan_model.runtimes.graphs import architecture_of
 from illumigan_model.runtimes.self_check import check
 
@@ -97,13 +97,13 @@ class RuntimeChain:
             raise ModelError("The network answered with something that is not a number; try another runtime.")
         return answer
 
-    def _open_next(self) -> Runtime | None:
+    def _open_next(self) -> CheckedRuntime | None:
         """Open the next runtime that works, and note why others do not; None if there is none left."""
         while self._waiting:
             name = self._waiting.pop(0)
             try:
                 module, kind = RUNTIMES[name]
-                opened: Runtime = getattr(importlib.import_module(module), kind)(self._model, self._threads)
+                opened: CheckedRuntime = getattr(importlib.import_module(module), kind)(self._model, self._threads)
                 try:
                     check(opened)
                 except ModelError:
@@ -127,7 +127,7 @@ def close_quietly(runtime: Runtime) -> None:
         return
 
 
-def open_runtime(model: str, runtime: str, threads: int) -> tuple[RuntimeChain, list[str]]:
+def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[str]]:
     """Open a runtime for a model.
 
     Args:

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import ModelError
-from illumigan_model.runtimes import Runtime
+from illumigan_model.runtimes import CheckedRuntime
 
 PICTURE = Path(__file__).with_name("night.png")
 DIGEST_WH = (16, 9)
@@ -50,7 +50,7 @@ def from_text(text: str) -> np.ndarray:
         raise ModelError(f"The reference in the graph's metadata cannot be read ({error}); export it again.") from error
 
 
-def check(runtime: Runtime) -> None:
+def check(runtime: CheckedRuntime) -> None:
     """Run a runtime on the test picture.
 
     Raises:

@@ -17,7 +17,7 @@ from illumigan_model import cuda
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
-from illumigan_model.runtimes.onnx_runtime import PROVIDERS, open_session
+from illumigan_model.runtimes.onnx_runtime import CPU, open_session
 from illumigan_model.tensorrt_build import load_tensorrt, new_log
 
 
@@ -32,7 +32,7 @@ def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
     from illumigan_model import engine_cache  # type: ignore[attr-defined]
 
     graph = find_graph(model)
-    facts = read_facts(open_session(graph, threads, list(PROVIDERS[-1:])).get_modelmeta().custom_metadata_map, graph)
+    facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
     errors = []
     for precision in ("fp16", "fp32"):
         try:
