@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 import sys
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ FOREIGN = "not exported by illumigan"
 EXPORT_TIMEOUT = 300.0  # seconds
 EXPORT = """
 import sys
+import uuid
 from pathlib import Path
 from illumigan_model.errors import ModelError
 from illumigan_model.export import export_onnx
@@ -89,9 +91,19 @@ def find_graph(model: str) -> Path:
         return found
     size = "" if written_architecture(found) == "curve_grid" else f"{INNER_WH[0]}x{INNER_WH[1]}"
     kept = cache_folder() / f"{weights.sha256(found)}-{__version__}.onnx"
-    if not kept.is_file():
-        export(found, kept, size)
+    if not is_whole(kept):
+        partial = kept.with_name(f"{uuid.uuid4().hex}.onnx")  # another process may be at the same
+        export(found, partial, size)
+        partial.replace(kept)
     return kept
+
+
+def is_whole(graph: Path) -> bool:
+    """Return whether there is a graph with its metadata, which stand at the file's end."""
+    try:
+        return bool(written_architecture(graph))
+    except (ModelError, OSError):
+        return False
 
 
 def cache_folder() -> Path:

@@ -64,7 +64,10 @@ def on_cpu(model: str, threads: int) -> OnnxRuntime:
 
 
 def open_session(path: Path, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:
-    """Return a session, in the best of the providers unless told otherwise; a worker does not spin while it waits, so that the node leaves the cores to others."""
+    """Return a session, in the best provider unless told otherwise.
+
+    A worker does not spin while it waits, so that the node leaves the cores to others.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")

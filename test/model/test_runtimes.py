@@ -87,6 +87,10 @@ def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     chain, _ = open_runtime(unet, "onnxruntime", 1)
     assert chain.describe() == "onnxruntime (CPU, fp32)"
     assert graphs.find_graph(unet).stat().st_mtime_ns == written
+    whole = made.read_bytes()
+    made.write_bytes(whole[:-5000])
+    assert len(graphs.find_graph(unet).read_bytes()) == len(whole)
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
 
 
 def test_where_no_graph_can_be_kept_torch_takes_over_and_says_why(tmp_path, monkeypatch, unet):
