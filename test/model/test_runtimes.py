@@ -12,7 +12,8 @@ from onnx import helper, numpy_helper
 
 from illumigan_model import weights
 from illumigan_model.checkpoint import save_checkpoint
-from illumigan_model.enhancer import Enhancer, as_planes, shrink
+from illumigan_model.curves import THUMBNAIL_WH
+from illumigan_model.enhancer import Enhancer, as_planes
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
 from illumigan_model.runtimes.select import RuntimeChain, open_runtime
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture
 def thumbnail(night):
-    return as_planes(shrink(night, night[::4, ::4]))
+    return as_planes(cv2.resize(night, THUMBNAIL_WH, interpolation=cv2.INTER_AREA))
 
 
 @pytest.fixture
