@@ -20,8 +20,11 @@ from illumigan_model import __version__, weights
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import ModelError
 
-INNER_WH = (352, 288)
-"""Size of the graph of a generator that sees whole frames: what two cores run at more than 5 frames a second."""
+INNER_WH = {16: (352, 288), 32: (256, 208)}
+"""Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
+
+`illumigan export` makes graphs of any other size.
+"""
 
 FOREIGN = "not exported by illumigan"
 EXPORT_TIMEOUT = 300.0  # seconds
@@ -89,7 +92,7 @@ def find_graph(model: str) -> Path:
     found = weights.find_weights(model)
     if found.suffix == ".onnx":
         return found
-    size = "" if written_architecture(found) == "curve_grid" else f"{INNER_WH[0]}x{INNER_WH[1]}"
+    size = "" if written_architecture(found) == "curve_grid" else "x".join(map(str, inner_size(found)))
     kept = cache_folder() / f"{weights.sha256(found)}-{__version__}.onnx"
     if not is_whole(kept):
         partial = kept.with_name(f"{uuid.uuid4().hex}.onnx")  # another process may be at the same
@@ -168,11 +171,27 @@ def written_architecture(path: Path) -> str:
         if found is None:
             raise ModelError(f"{path} was {FOREIGN} or is cut off (its metadata is missing); export the model again.")
         return found.group(1).decode()
+    return written_metadata(path)["architecture"]
+
+
+def inner_size(checkpoint: Path) -> tuple[int, int]:
+    """Return width and height of the graph to be made of an AttentionUNet; raises ModelError if it is damaged."""
+    if checkpoint.suffix == ".pth":
+        return INNER_WH[32]  # as published
+    width = json.loads(written_metadata(checkpoint)["config"])["width"]
+    return INNER_WH[16 if width <= 16 else 32]
+
+
+def written_metadata(checkpoint: Path) -> dict[str, str]:
+    """Return what a .safetensors file says of the generator in it; raises ModelError if it is damaged."""
     try:
-        with path.open("rb") as file:
+        with checkpoint.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
-            if length > path.stat().st_size:
+            if length > checkpoint.stat().st_size:
                 raise ValueError("it is cut off")
-            return str(json.loads(file.read(length))["__metadata__"]["architecture"])
+            metadata = json.loads(file.read(length))["__metadata__"]
+        return {key: str(metadata[key]) for key in ("architecture", "config")}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(f"{path} is not a checkpoint of illumigan's ({error}); train or export it again.") from error
+        raise ModelError(
+            f"{checkpoint} is not a checkpoint of illumigan's ({error}); train or export it again."
+        ) from error

@@ -13,7 +13,7 @@ import numpy as np
 
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
-from illumigan_model.runtimes.graphs import INNER_WH
+from illumigan_model.runtimes.graphs import inner_size
 from illumigan_model.runtimes.torch_runtime import first_line
 from illumigan_model.weights import find_weights
 
@@ -44,9 +44,11 @@ class Torch2trtRuntime:
         if not torch.cuda.is_available():
             raise ModelError("PyTorch finds no NVIDIA GPU here.")
         torch.set_num_threads(threads)
-        network = load_checkpoint(find_weights(model, (".safetensors", ".pth")))
-        is_grid = isinstance(network, CurveGrid)
-        self.architecture, self.size = ("curve_grid", THUMBNAIL_WH) if is_grid else ("attention_unet", INNER_WH)
+        weights = find_weights(model, (".safetensors", ".pth"))
+        network = load_checkpoint(weights)
+        self.architecture, self.size = "curve_grid", THUMBNAIL_WH
+        if not isinstance(network, CurveGrid):
+            self.architecture, self.size = "attention_unet", inner_size(weights)
         core = Core(network).eval()
         picture = torch.from_numpy(self_check.night_picture(self.size))
         with torch.no_grad():

@@ -15,6 +15,7 @@ from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.enhancer import Enhancer, as_planes
 from illumigan_model.errors import ModelError
+from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
 from illumigan_model.runtimes.select import RuntimeChain, open_runtime
 from illumigan_model.runtimes.torch_runtime import TorchRuntime
@@ -92,6 +93,14 @@ def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     made.write_bytes(whole[:-5000])
     assert len(graphs.find_graph(unet).read_bytes()) == len(whole)
     assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+def test_a_wider_network_sees_a_smaller_picture(unet, tmp_path):
+    wide = tmp_path / "wide.safetensors"
+    save_checkpoint(AttentionUNet(AttentionUNetConfig(width=20)), wide)
+    sizes = [np.prod(graphs.inner_size(Path(path))) for path in (unet, wide, tmp_path / "200_net_G_A.pth")]
+    assert sizes[0] > 1.5 * sizes[1]
+    assert sizes[1] == sizes[2]
 
 
 def test_where_no_graph_can_be_kept_torch_takes_over_and_says_why(tmp_path, monkeypatch, unet):
