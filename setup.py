@@ -15,6 +15,7 @@ setup(
     package_dir={"illumigan_training": "training"},
     package_data={
         "illumigan_model": ["torch2trt_converters.txt"],
+        "illumigan_model.runtimes": ["night.png"],
         "illumigan_model.weights": ["*"],
         "illumigan_training": ["niqe_parameters.*"],
     },
@@ -69,12 +70,14 @@ setup(
             "matplotlib>=3.5",
         ],
         "video": ["av>=12"],
+        "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
             "ruff",
             "mypy",
             "types-PyYAML",
             "scikit-image",
+            "openvino>=2024.0",
             "tensorrt-rtx-cu13; platform_machine == 'x86_64'",
             "colcon-ros",
             "colcon-package-information",

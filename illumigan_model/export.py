@@ -4,7 +4,7 @@ Two graphs of each generator can be had:
 
     core   what a runtime on the CPU runs: float32 RGB in [0, 1], 1 x 3 x H x W, to the curves of a CurveGrid's
            256 x 144 thumbnail (`CurveGrid.curves`; the frame is enhanced by `curves.apply`), or to the enhanced image
-           of an AttentionUNet, not clamped
+           of an AttentionUNet, not clamped; its metadata hold the right answer to a test picture (`self_check`)
     full   all that happens to a frame, for a GPU: uint8 BGR, 1 x H x W x 3, to the enhanced frame of the same type and
            shape and the attention map 255 - luminance, uint8 1 x H x W x 1; the first and the last nodes are casts
 
@@ -28,6 +28,7 @@ from illumigan_model.errors import ModelError
 from illumigan_model.generators.curve_grid import THUMBNAIL_WH, CurveGrid
 from illumigan_model.onnx_operators import OPSET, check_operators
 from illumigan_model.onnx_rewrite import fold_constants, to_half
+from illumigan_model.runtimes import self_check
 from illumigan_model.weights import find_weights, sha256
 
 GRAPHS = ("core", "full")
@@ -138,6 +139,8 @@ def to_onnx(
         about = {"colour": "RGB", "range": "0..1"}
     about |= {"architecture": architecture, "graph": graph, "size": f"{width}x{height}", "precision": precision}
     model = trace(module, sample, names)
+    if graph == "core":
+        about["reference"] = reference_of(module, (width, height))
     fold_constants(model)
     if precision == "fp16":
         to_half(model)
@@ -167,6 +170,13 @@ def size_of(generator: Generator, graph: str, size: str | None) -> tuple[int, in
     if not all(SMALLEST_SIDE <= side <= LARGEST_SIDE for side in (width, height)):
         raise ModelError(f"{size} is out of range; give sides of {SMALLEST_SIDE} to {LARGEST_SIDE} pixels.")
     return width, height
+
+
+def reference_of(core: nn.Module, size: tuple[int, int]) -> str:
+    """Return the digest of the answer to the test picture, as the metadata keep it; `core` is in evaluation mode."""
+    with torch.no_grad():
+        answer = core(torch.from_numpy(self_check.night_picture(size)))[0]
+    return self_check.to_text(self_check.digest(answer.numpy()))
 
 
 def trace(module: nn.Module, sample: Tensor, names: list[str]) -> onnx.ModelProto:

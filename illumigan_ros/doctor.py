@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import importlib.util
 import os
@@ -28,8 +27,7 @@ SHM_SEGMENT = 64 << 20
 NVIDIA_SMI_TIMEOUT = 20.0  # seconds
 GOOD, NOTE, BAD = "ok", "note", "missing"
 COLOURS = {GOOD: "green", NOTE: "yellow", BAD: "red"}
-# name -> (module, what it is for); those that no runtime file serves yet are only looked for
-OTHER_RUNTIMES = {"openvino": "openvino", "tensorrt": "tensorrt", "torch2trt": "torch2trt"}
+CONVERTS_FOR_MINUTES = "torch2trt"
 
 
 @dataclass(frozen=True)
@@ -105,7 +103,6 @@ def look_at_enhancer() -> Iterator[Finding]:
     """Weights, and every runtime tried on a real frame."""
     try:
         from illumigan_model import curves
-        from illumigan_model.enhancer import Enhancer
         from illumigan_model.runtimes.select import RUNTIMES
         from illumigan_model.weights import available_models, find_weights
     except ImportError as error:
@@ -119,50 +116,51 @@ def look_at_enhancer() -> Iterator[Finding]:
     slow = curves.kernel_reason()
     kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {version('numba')}"
     yield Finding("kernel", NOTE if slow else GOOD, kernel)
-    working = []
+    threads = len(os.sched_getaffinity(0))
     for name in RUNTIMES:
-        try:
-            enhancer = Enhancer(runtime=name)
+        yield _runtime(name, threads)
+    yield from _runtime_in_use(threads)
+
+
+def _runtime(name: str, threads: int) -> Finding:
+    """Try a runtime on a real frame; every kind of failure is an answer."""
+    from illumigan_model.enhancer import Enhancer
+    from illumigan_model.runtimes.select import open_runtime
+
+    if name == CONVERTS_FOR_MINUTES and importlib.util.find_spec(name) is not None:
+        return Finding(f"runtime {name}", NOTE, f"{version(name) or ''} is installed, and not tried: it takes minutes")
+    try:
+        chain, _ = open_runtime("curve_grid", name, threads)
+        how = chain.describe()
+        chain.close()
+        with Enhancer(runtime=name) as enhancer:
             took = min(enhancer.enhance(_dark_frame()).report.stages_ms["total"] for _ in range(5))
-            enhancer.close()
-        except IllumiganError as error:
-            yield Finding(f"runtime {name}", NOTE, str(error))
-        except Exception as error:  # a broken library may raise anything
-            yield Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {name} again")
-        else:
-            working.append(name)
-            yield Finding(
-                f"runtime {name}", GOOD, f"{version(name)}{_providers(name)}; one 1280x720 frame {took:.1f} ms"
-            )
-    yield from _other_runtimes(RUNTIMES)
-    if working:
-        yield Finding("runtime in use", GOOD, working[0])
-    else:
-        yield Finding("runtime in use", BAD, "none works, so frames pass through unchanged; pip install onnxruntime")
+    except IllumiganError as error:
+        return Finding(f"runtime {name}", NOTE, str(error).removeprefix(f"{name}: "))
+    except Exception as error:  # a broken library may raise anything
+        return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {name} again")
+    which = f"{version(name.removesuffix('-cpu')) or ''} {how}".strip()
+    return Finding(f"runtime {name}", GOOD, f"{which}; one 1280x720 frame {took:.1f} ms")
+
+
+def _runtime_in_use(threads: int) -> Iterator[Finding]:
+    """Tell what the Enhancer takes, and why nothing better."""
+    from illumigan_model.runtimes.select import open_runtime
+
+    try:
+        chain, reasons = open_runtime("curve_grid", "auto", threads)
+    except ModelError as error:
+        yield Finding("runtime in use", BAD, f"none works, so frames pass through unchanged: {error}")
+        return
+    yield Finding("runtime in use", GOOD, chain.describe())
+    for why in reasons:
+        yield Finding("no better runtime", NOTE, why)
+    chain.close()
 
 
 def _dark_frame() -> np.ndarray:
     ramp = np.linspace(0, 60, 1280, dtype=np.uint8)
     return np.broadcast_to(ramp[None, :, None], (720, 1280, 3))
-
-
-def _providers(name: str) -> str:
-    if name != "onnxruntime":
-        return ""
-    return " with " + ", ".join(importlib.import_module(name).get_available_providers())
-
-
-def _other_runtimes(served: dict[str, tuple[str, str]]) -> Iterator[Finding]:
-    for name, module in OTHER_RUNTIMES.items():
-        if name in served:
-            continue
-        there = importlib.util.find_spec(module) is not None
-        text = (
-            f"{version(name) or ''} is installed; this version of illumigan does not use it"
-            if there
-            else "not installed"
-        )
-        yield Finding(f"runtime {name}", NOTE, text.strip())
 
 
 def look_at_ros() -> Iterator[Finding]:

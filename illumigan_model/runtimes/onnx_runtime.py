@@ -8,9 +8,11 @@ import numpy as np
 import onnxruntime
 
 from illumigan_model.errors import ModelError
-from illumigan_model.weights import find_weights
+from illumigan_model.runtimes import self_check
+from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
 
-PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
+CPU = "CPUExecutionProvider"
+PROVIDERS = ("CUDAExecutionProvider", CPU)
 
 
 class OnnxRuntime:
@@ -18,21 +20,23 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(self, model: str, threads: int) -> None:
-        """Load a model by name or path.
+    def __init__(self, model: str, threads: int, on_cpu: bool = False) -> None:
+        """Load a model by name or path, for the CPU even where there is CUDA if that is wanted.
 
         Raises:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
-        path = find_weights(model, (".onnx",))
-        self.session = open_session(path, threads)
-        facts = self.session.get_modelmeta().custom_metadata_map
-        if "architecture" not in facts:
-            raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again.")
-        self.architecture = facts["architecture"]
+        path = find_graph(model)
+        providers = [CPU] if on_cpu else present_providers()
+        # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
+        is_grid = written_architecture(path) == "curve_grid"
+        self.session = open_session(path, 1 if is_grid else threads, providers)
+        self.facts = read_facts(self.session.get_modelmeta().custom_metadata_map, path)
+        self.architecture, self.size = self.facts.architecture, self.facts.size
         self.input = self.session.get_inputs()[0].name
-        wanted, used = present_providers()[0], self.session.get_providers()[0]
+        wanted, used = providers[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
+        self.tolerance = 0.01 if self.facts.precision == "fp16" or used != CPU else 1e-3
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""
@@ -41,19 +45,35 @@ class OnnxRuntime:
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise ModelError(f"ONNX Runtime failed on this frame: {error}.") from error
 
+    def reference(self) -> np.ndarray:
+        """Return what the graph says of its right answer."""
+        return self_check.from_text(self.facts.reference)
+
+    def describe(self) -> str:
+        """Return device and precision."""
+        return f"{self.session.get_providers()[0].removesuffix('ExecutionProvider')}, {self.facts.precision}"
+
     def close(self) -> None:
         """Free the session."""
         del self.session
 
 
-def open_session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Return a session; a worker does not spin while it waits, so that the node leaves the cores to others."""
+def on_cpu(model: str, threads: int) -> OnnxRuntime:
+    """Return the runtime that is left where there is CUDA, but not enough of its memory."""
+    return OnnxRuntime(model, threads, on_cpu=True)
+
+
+def open_session(path: Path, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:
+    """Return a session, in the best provider unless told otherwise.
+
+    A worker does not spin while it waits, so that the node leaves the cores to others.
+    """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=present_providers())
+        return onnxruntime.InferenceSession(str(path), options, providers=providers or present_providers())
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
             f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again."

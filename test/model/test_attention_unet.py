@@ -86,7 +86,7 @@ def test_original_weights_give_the_published_picture(prefix):
 def test_an_original_checkpoint_file_runs(tmp_path):
     torch.save(original_state(), tmp_path / "200_net_G_A.pth")
     frame = np.full((48, 64, 3), 30, np.uint8)
-    made = Enhancer(str(tmp_path / "200_net_G_A.pth")).enhance(frame)
+    made = Enhancer(str(tmp_path / "200_net_G_A.pth"), "torch").enhance(frame)
     assert made.report.runtime == "torch"
     assert made.image.shape == frame.shape
 

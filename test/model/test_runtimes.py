@@ -1,35 +1,228 @@
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
+from onnx import helper, numpy_helper
 
 from illumigan_model import weights
-from illumigan_model.enhancer import Enhancer, as_planes, shrink
+from illumigan_model.checkpoint import save_checkpoint
+from illumigan_model.curves import THUMBNAIL_WH
+from illumigan_model.enhancer import Enhancer, as_planes
 from illumigan_model.errors import ModelError
-from illumigan_model.runtimes.select import RUNTIMES, open_runtime
+from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
+from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
+from illumigan_model.runtimes.select import RuntimeChain, open_runtime
+from illumigan_model.runtimes.torch_runtime import TorchRuntime
+
+HERE = ("onnxruntime", "onnxruntime-cpu", "openvino", "torch")  # those that need no GPU
+TOLERANCES = {"curve_grid": 2e-3, "attention_unet": 0.03}
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture
 def thumbnail(night):
-    return as_planes(shrink(night, night[::4, ::4]))
+    return as_planes(cv2.resize(night, THUMBNAIL_WH, interpolation=cv2.INTER_AREA))
 
 
-@pytest.mark.parametrize("model", weights.available_models())
-def test_all_runtimes_say_the_same_on_a_real_picture(model, thumbnail):
-    answers = [open_runtime(model, name, 1)[0].infer(thumbnail) for name in RUNTIMES]
-    for answer in answers:
-        assert answer.shape == (25, 9, 16)
-        assert np.abs(answer - answers[0]).max() < 1e-3
+@pytest.fixture
+def grid():
+    """The shipped CurveGrid's graph."""
+    return onnx.load(weights.find_weights("curve_grid", (".onnx",)))
 
 
-def test_auto_takes_the_next_runtime_and_says_why(tmp_path):
-    path = tmp_path / "mine.safetensors"
-    shutil.copy(weights.find_weights("curve_grid", (".safetensors",)), path)
-    enhancer = Enhancer(str(path))
-    assert enhancer.runtime == "torch"
-    assert "onnxruntime" in enhancer.runtime_reasons[0]
+@pytest.fixture(scope="session")
+def unet(generators, tmp_path_factory):
+    """A checkpoint of a small AttentionUNet."""
+    path = tmp_path_factory.mktemp("weights") / "unet.safetensors"
+    save_checkpoint(generators["attention_unet"], path)
+    return str(path)
+
+
+def with_library(name):
+    if name == "openvino":
+        pytest.importorskip("openvino", reason="OpenVINO is optional")
+
+
+@pytest.mark.parametrize("runtime", HERE)
+@pytest.mark.parametrize("architecture", TOLERANCES)
+def test_all_runtimes_say_what_the_generator_says(architecture, runtime, generators, unet, night, thumbnail):
+    torch = pytest.importorskip("torch")
+    with_library(runtime)
+    generator = generators[architecture]
+    is_grid = architecture == "curve_grid"
+    image = thumbnail if is_grid else as_planes(cv2.resize(night, (352, 288)))
+    chain, reasons = open_runtime("curve_grid" if is_grid else unet, runtime, 1)
+    answer = chain.infer(image)
+    with torch.inference_mode():
+        batch = torch.from_numpy(image)
+        wanted = (generator.curves(batch) if is_grid else generator(batch)[0])[0].numpy()
+    assert answer.shape == wanted.shape
+    assert np.abs(answer - wanted).max() < TOLERANCES[architecture]
+    assert chain.describe().startswith(f"{runtime.removesuffix('-cpu')} (")
+    assert reasons == []
+
+
+@pytest.mark.parametrize("runtime", ["openvino", "onnxruntime"])
+def test_the_published_generator_runs_on_a_reduced_frame_of_any_size(runtime, unet, night):
+    with_library(runtime)
+    small = Enhancer(unet, runtime, threads=1, daylight_gate=False)
+    whole = Enhancer(unet, "torch", threads=1, daylight_gate=False)
+    for width, height in ((352, 288), (320, 240), (500, 281)):
+        frame = cv2.resize(night, (width, height))
+        images = [enhancer.enhance(frame).image for enhancer in (small, whole)]
+        assert images[0].shape == frame.shape
+        assert np.abs(images[0].astype(float) - images[1]).mean() < 3
+
+
+def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = graphs.find_graph(unet)
+    assert made.is_relative_to(tmp_path)
+    written = made.stat().st_mtime_ns
+    chain, _ = open_runtime(unet, "onnxruntime", 1)
+    assert chain.describe() == "onnxruntime (CPU, fp32)"
+    assert graphs.find_graph(unet).stat().st_mtime_ns == written
+    whole = made.read_bytes()
+    made.write_bytes(whole[:-5000])
+    assert len(graphs.find_graph(unet).read_bytes()) == len(whole)
+    assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+def test_a_wider_network_sees_a_smaller_picture(unet, tmp_path):
+    wide = tmp_path / "wide.safetensors"
+    save_checkpoint(AttentionUNet(AttentionUNetConfig(width=20)), wide)
+    sizes = [np.prod(graphs.inner_size(Path(path))) for path in (unet, wide, tmp_path / "200_net_G_A.pth")]
+    assert sizes[0] > 1.5 * sizes[1]
+    assert sizes[1] == sizes[2]
+
+
+def test_where_no_graph_can_be_kept_torch_takes_over_and_says_why(tmp_path, monkeypatch, unet):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    chain, reasons = open_runtime(unet, "auto", 1)
+    assert chain.name == "torch"
+    assert "onnxruntime: The model's graph cannot be kept" in reasons[1]
+    assert "let XDG_CACHE_HOME name a folder" in reasons[1]
+
+
+def test_a_machine_with_a_gpu_is_told_why_its_engine_does_not_run(monkeypatch):
+    monkeypatch.setattr(select, "has_gpu", lambda: True)
+    chain, reasons = open_runtime("curve_grid", "auto", 1)
+    if chain.name != "tensorrt":
+        assert reasons[0].startswith("tensorrt: ")
+        assert "\n" not in reasons[0]
+
+
+def test_a_tensorrt_that_is_broken_is_passed_over(tmp_path, monkeypatch):
+    (tmp_path / "tensorrt.py").write_text("raise OSError('libnvinfer.so.10: cannot open shared object file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "tensorrt", raising=False)
+    monkeypatch.setattr("illumigan_model.tensorrt_build.MODULES", ("tensorrt",))
+    chain = RuntimeChain("curve_grid", ("tensorrt", "onnxruntime"), 1)
+    assert chain.name == "onnxruntime"
+    assert "tensorrt does not load (libnvinfer.so.10" in chain.notes[0]
+
+
+@pytest.mark.parametrize("fault", ["refuses", "says NaN"])
+def test_a_runtime_that_fails_on_a_frame_hands_it_to_the_next_one(fault, thumbnail, grid, tmp_path, night):
+    enhancer = Enhancer("curve_grid", "onnxruntime", threads=1)
+    wanted = enhancer.enhance(night, 0.0).image
+    chain = RuntimeChain("curve_grid", ("onnxruntime", "torch"), 1)
+    enhancer._runtime, enhancer.runtime_reasons = chain, chain.notes
+    enhancer.reset()
+    if fault == "refuses":
+        chain._runtime.input = "no such input"
+    else:
+        spoil(grid, "Add", np.nan, tmp_path / "nan.onnx")
+        chain._runtime.session = onnx_runtime.open_session(tmp_path / "nan.onnx", 1, ["CPUExecutionProvider"])
+    enhanced = enhancer.enhance(night, 0.0)
+    assert np.abs(enhanced.image.astype(int) - wanted).max() <= 1
+    assert enhanced.report.runtime == enhancer.runtime == "torch"
+    (reason,) = enhancer.runtime_reasons
+    assert reason.startswith("onnxruntime: ")
+
+
+def test_the_last_runtime_stays_and_may_fare_better_with_the_next_frame(thumbnail):
+    chain = RuntimeChain("curve_grid", ("onnxruntime",), 1)
+    right, chain._runtime.input = chain._runtime.input, "no such input"
+    with pytest.raises(ModelError, match="failed on this frame"):
+        chain.infer(thumbnail)
+    chain._runtime.input = right
+    assert chain.infer(thumbnail).shape == (25, 9, 16)
+
+
+def spoil(graph, operator, number, path):
+    """Write a graph whose answer is the right one combined with a number."""
+    (output,) = graph.graph.output
+    for node in graph.graph.node:
+        node.output[:] = ["right" if name == output.name else name for name in node.output]
+    graph.graph.initializer.append(numpy_helper.from_array(np.float32(number), "number"))
+    graph.graph.node.append(helper.make_node(operator, ["right", "number"], [output.name]))
+    onnx.save(graph, path)
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    "operator,number,message",
+    [
+        ("Add", np.nan, "not a number"),
+        ("Mul", 0.0, "off by"),
+        ("Mul", 0.99, "off by"),
+        ("Max", 1.0, "off by"),  # a constant
+    ],
+)
+def test_a_graph_that_answers_something_else_is_found_out(operator, number, message, runtime, grid, tmp_path):
+    with_library(runtime)
+    spoil(grid, operator, number, tmp_path / "spoilt.onnx")
+    with pytest.raises(ModelError, match=message):
+        open_runtime(str(tmp_path / "spoilt.onnx"), runtime, 1)
+
+
+def test_weights_that_were_tampered_with_are_found_out_without_a_sha256(grid, tmp_path):
+    kernel = max(grid.graph.initializer, key=lambda tensor: len(tensor.raw_data))
+    values = numpy_helper.to_array(kernel).copy()
+    values[0] += 1.0
+    kernel.CopyFrom(numpy_helper.from_array(values, kernel.name))
+    onnx.save(grid, tmp_path / "tampered.onnx")
+    with pytest.raises(ModelError, match="off by"):
+        Enhancer(str(tmp_path / "tampered.onnx"))
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize(
+    "key,value,message",
+    [
+        ("graph", "full", "is the full graph, which runtimes do not run; export the core graph"),
+        ("size", "128x72", "for a thumbnail of 128x72 instead of 256x144"),
+        ("size", "large", "was not exported by illumigan"),
+        ("reference", "", "its reference is missing.; export it again"),
+        ("reference", "AAAA", "reference in the graph's metadata cannot be read"),
+    ],
+)
+def test_metadata_that_are_not_of_a_core_graph_are_refused(key, value, message, runtime, grid, tmp_path):
+    with_library(runtime)
+    for entry in grid.metadata_props:
+        entry.value = value if entry.key == key else entry.value
+    onnx.save(grid, tmp_path / "other.onnx")
+    with pytest.raises(ModelError, match=message):
+        open_runtime(str(tmp_path / "other.onnx"), runtime, 1)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "onnxruntime", "openvino"])
+def test_a_foreign_onnx_file_is_refused(runtime, grid, tmp_path):
+    with_library(runtime)
+    del grid.metadata_props[:]
+    onnx.save(grid, tmp_path / "foreign.onnx")
+    with pytest.raises(ModelError, match="not exported by illumigan"):
+        Enhancer(str(tmp_path / "foreign.onnx"), runtime)
 
 
 @pytest.mark.parametrize(
@@ -46,19 +239,12 @@ def test_what_is_missing_is_named(model, runtime, message):
 
 
 @pytest.mark.parametrize("suffix", [".onnx", ".safetensors", ".pth"])
-def test_a_truncated_file_is_named(tmp_path, suffix):
+@pytest.mark.parametrize("runtime", ["auto", "onnxruntime", "torch"])
+def test_a_truncated_file_is_named(tmp_path, suffix, runtime):
     path = tmp_path / f"broken{suffix}"
     path.write_bytes(b"\x08\x01 not a model")
     with pytest.raises(ModelError, match=f"broken{suffix}"):
-        Enhancer(str(path))
-
-
-def test_a_foreign_onnx_file_is_refused(tmp_path):
-    graph = onnx.load(weights.find_weights("curve_grid", (".onnx",)))
-    del graph.metadata_props[:]
-    onnx.save(graph, tmp_path / "foreign.onnx")
-    with pytest.raises(ModelError, match="not exported by illumigan"):
-        Enhancer(str(tmp_path / "foreign.onnx"))
+        Enhancer(str(path), runtime)
 
 
 def test_shipped_weights_that_were_tampered_with_are_refused(tmp_path, monkeypatch):
@@ -74,15 +260,45 @@ def test_shipped_weights_that_were_tampered_with_are_refused(tmp_path, monkeypat
     damaged.write_bytes(damaged.read_bytes() + b"\0")
     with pytest.raises(ModelError, match="damaged"):
         Enhancer("curve_grid", "onnxruntime")
+    enhancer = Enhancer("curve_grid")  # PyTorch's file is whole
+    assert enhancer.runtime == "torch"
+    assert "curve_grid.onnx is damaged" in enhancer.runtime_reasons[0]
 
 
 @pytest.mark.parametrize("model", weights.available_models())
 def test_every_shipped_model_has_its_card_and_its_hashes(model):
     recorded = (weights.FOLDER / f"{model}.sha256").read_text()
     for suffix in (".onnx", ".safetensors"):
-        assert f"{weights.sha256(weights.FOLDER / (model + suffix))}  {model}{suffix}" in recorded
+        if suffix == ".safetensors" or (weights.FOLDER / f"{model}.onnx").exists():
+            assert f"{weights.sha256(weights.FOLDER / (model + suffix))}  {model}{suffix}" in recorded
     card = (weights.FOLDER / f"{model}.md").read_text()
     for heading in ("Licence", "How it was made", "Scores", "What it can and cannot do"):
         text = card.split(f"## {heading}\n")[1].split("\n## ")[0]
         assert len(text) > 80
         assert "@@" not in text
+
+
+def test_the_default_needs_neither_torch_nor_onnx(night, tmp_path):
+    cv2.imwrite(str(tmp_path / "night.png"), night)
+    program = """
+import sys
+import cv2
+from illumigan_model.enhancer import Enhancer
+
+enhancer = Enhancer()
+enhancer.enhance(cv2.imread(sys.argv[1]))
+assert enhancer.runtime == "onnxruntime"
+print({"torch", "onnx", "openvino", "tensorrt"} & set(sys.modules))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path / "night.png")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env={**os.environ})
+    assert done.stdout == "set()\n"
+
+
+def test_the_test_picture_is_a_night_picture_that_no_conversion_sees():
+    image = self_check.night_picture((256, 144))
+    assert image.shape == (1, 3, 144, 256)
+    assert 0.02 < image.mean() < 0.15
+    assert image.std() > 0.02
+    reference = self_check.digest(TorchRuntime("curve_grid", 1).infer(image))
+    assert np.abs(self_check.from_text(self_check.to_text(reference)) - reference).max() < 1e-3

@@ -1,0 +1,197 @@
+"""The ONNX graph of a model, for the runtimes that run one; what a checkpoint says without PyTorch.
+
+A model that comes without its graph is exported once, in a process of its own, as that needs PyTorch; the graph is kept
+in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the sha256 of the checkpoint.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from illumigan_model import __version__, weights
+from illumigan_model.curves import THUMBNAIL_WH
+from illumigan_model.errors import ModelError
+
+INNER_WH = {16: (352, 288), 32: (256, 208)}
+"""Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
+
+`illumigan export` makes graphs of any other size.
+"""
+
+FOREIGN = "not exported by illumigan"
+EXPORT_TIMEOUT = 300.0  # seconds
+EXPORT = """
+import sys
+import uuid
+from pathlib import Path
+from illumigan_model.errors import ModelError
+from illumigan_model.export import export_onnx
+
+try:
+    export_onnx(sys.argv[1], Path(sys.argv[2]), "core", sys.argv[3] or None)
+except (ModelError, ImportError) as error:
+    sys.exit(str(error))
+"""
+
+
+@dataclass(frozen=True)
+class GraphFacts:
+    """What a graph's metadata says: `size` is the width and height of its input, `reference` see `self_check`."""
+
+    architecture: str
+    size: tuple[int, int]
+    precision: str
+    reference: str
+
+
+def read_facts(metadata: Mapping[str, str], path: Path) -> GraphFacts:
+    """Return the facts in the metadata of a graph.
+
+    Raises:
+        ModelError: it was not exported by this package, or is of a kind that runtimes do not run.
+    """
+    try:
+        graph, reference = metadata["graph"], metadata.get("reference", "")
+        facts = GraphFacts(metadata["architecture"], size_of(metadata["size"]), metadata["precision"], reference)
+    except KeyError as error:
+        raise ModelError(f"{path} was {FOREIGN} (its metadata is missing); export the model again.") from error
+    if graph != "core":
+        raise ModelError(f"{path} is the {graph} graph, which runtimes do not run; export the core graph.")
+    if facts.architecture == "curve_grid" and facts.size != THUMBNAIL_WH:
+        raise ModelError(f"{path} is for a thumbnail of {metadata['size']} instead of 256x144; export it again.")
+    if not reference:
+        raise ModelError(f"{path} does not say what it should answer (its reference is missing); export it again.")
+    return facts
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Turn WIDTHxHEIGHT into two numbers; raises KeyError if it is something else."""
+    found = re.fullmatch(r"(\d{1,6})x(\d{1,6})", text)
+    if not found:
+        raise KeyError(text)
+    return int(found.group(1)), int(found.group(2))
+
+
+def find_graph(model: str) -> Path:
+    """Return the ONNX file of a model's core graph; it is made now if this is the first time it is wanted.
+
+    Args:
+        model: name of a shipped model or path of a weights file.
+
+    Raises:
+        ModelError: there is no such model, or its graph cannot be made or kept here.
+    """
+    found = weights.find_weights(model)
+    if found.suffix == ".onnx":
+        return found
+    size = "" if written_architecture(found) == "curve_grid" else "x".join(map(str, inner_size(found)))
+    kept = cache_folder() / f"{weights.sha256(found)}-{__version__}.onnx"
+    if not is_whole(kept):
+        partial = kept.with_name(f"{uuid.uuid4().hex}.onnx")  # another process may be at the same
+        export(found, partial, size)
+        partial.replace(kept)
+    return kept
+
+
+def is_whole(graph: Path) -> bool:
+    """Return whether there is a graph with its metadata, which stand at the file's end."""
+    try:
+        return bool(written_architecture(graph))
+    except (ModelError, OSError):
+        return False
+
+
+def cache_folder() -> Path:
+    """Return the folder of graphs, which exists; raises ModelError if it cannot be made."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:  # a relative path is to be ignored, says the XDG base directory specification
+        folder = (given if given.is_absolute() else Path.home() / ".cache") / "illumigan" / "onnx"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:
+        raise ModelError(
+            f"The model's graph cannot be kept ({error}); let XDG_CACHE_HOME name a folder that can be written."
+        ) from error
+    return folder
+
+
+def export(checkpoint: Path, target: Path, size: str) -> None:
+    """Export a checkpoint in a process of its own; raises ModelError if that fails."""
+    command = [sys.executable, "-c", EXPORT, str(checkpoint.resolve()), str(target), size]
+    paths = os.pathsep.join(sys.path)  # what is imported here is imported there
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=EXPORT_TIMEOUT,
+            check=False,
+            env={**os.environ, "PYTHONPATH": paths},
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ModelError(f"{checkpoint} could not be exported ({error}).") from error
+    if done.returncode:
+        why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        raise ModelError(f"{checkpoint} could not be exported, which needs PyTorch and onnx: {why}")
+
+
+def architecture_of(model: str) -> str:
+    """Return the architecture of a model, "curve_grid" or "attention_unet", from the first of its files that is whole.
+
+    Args:
+        model: name of a shipped model or path of a weights file.
+
+    Raises:
+        ModelError: there is no such model, or its files are damaged or hold something else.
+    """
+    shipped = [file for suffix in weights.SUFFIXES if (file := weights.FOLDER / f"{model}{suffix}").is_file()]
+    for file in shipped[:-1]:
+        try:
+            weights.verify(file)
+            return written_architecture(file)
+        except ModelError:
+            continue  # the runtime that wants this file will say so
+    return written_architecture(weights.find_weights(model, (shipped[-1].suffix,) if shipped else weights.SUFFIXES))
+
+
+def written_architecture(path: Path) -> str:
+    """Return the architecture that a file says it is of; raises ModelError if it is damaged or does not say."""
+    if path.suffix == ".pth":
+        return "attention_unet"
+    if path.suffix == ".onnx":
+        # an entry of the metadata as protobuf writes it: key, and value with its length
+        found = re.search(rb"\x0a\x0carchitecture\x12.(curve_grid|attention_unet)", path.read_bytes(), re.DOTALL)
+        if found is None:
+            raise ModelError(f"{path} was {FOREIGN} or is cut off (its metadata is missing); export the model again.")
+        return found.group(1).decode()
+    return written_metadata(path)["architecture"]
+
+
+def inner_size(checkpoint: Path) -> tuple[int, int]:
+    """Return width and height of the graph to be made of an AttentionUNet; raises ModelError if it is damaged."""
+    if checkpoint.suffix == ".pth":
+        return INNER_WH[32]  # as published
+    width = json.loads(written_metadata(checkpoint)["config"])["width"]
+    return INNER_WH[16 if width <= 16 else 32]
+
+
+def written_metadata(checkpoint: Path) -> dict[str, str]:
+    """Return what a .safetensors file says of the generator in it; raises ModelError if it is damaged."""
+    try:
+        with checkpoint.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            if length > checkpoint.stat().st_size:
+                raise ValueError("it is cut off")
+            metadata = json.loads(file.read(length))["__metadata__"]
+        return {key: str(metadata[key]) for key in ("architecture", "config")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{checkpoint} is not a checkpoint of illumigan's ({error}); train or export it again."
+        ) from error
