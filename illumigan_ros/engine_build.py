@@ -123,15 +123,21 @@ class EngineBuild:
         try:
             if not self._build(self._check):
                 return
-            ready = open_runtime(self._model, RUNTIME, self._threads)
+            runtime, reasons = open_runtime(self._model, self._runtime, self._threads)
         except Stopped:
             return
         except Exception as error:
             self._fail(str(error) or type(error).__name__)
             return
+        if runtime.name != RUNTIME:
+            runtime.close()
+            prefix = f"{RUNTIME}: "
+            whys = (why.removeprefix(prefix) for why in reasons if why.startswith(prefix))
+            self._fail(next(whys, f"{runtime.name} suits this machine better"))
+            return
         self._outcome += f"; {RUNTIME} takes over with the next frame"
         with self._lock:
-            self._ready = ready
+            self._ready = runtime, reasons
 
     def _check(self) -> None:
         if self._is_stopped.is_set():

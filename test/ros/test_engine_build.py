@@ -91,6 +91,7 @@ def workshop(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "engine_runtime", module)
     others = {name: where for name, where in select.RUNTIMES.items() if name != "tensorrt"}
     monkeypatch.setattr(select, "RUNTIMES", {"tensorrt": ("engine_runtime", "EngineRuntime"), **others})
+    monkeypatch.setattr(select, "has_gpu", lambda: True, raising=False)
     monkeypatch.setattr("illumigan_ros.engine_build.TENSORRT", made.builder)
     return made
 
@@ -208,7 +209,7 @@ def test_an_engine_that_the_runtime_refuses_is_told_and_frames_go_on(bench, work
     running = bench({"engine_build": "background"})
     camera = running.camera(Image)
     workshop.finish()
-    told(running, "is not used: tensorrt: it answers with zeros.")
+    told(running, "is not used: it answers with zeros.")
     camera.publish(image(1))
     assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
     assert health(running)[0] == DiagnosticStatus.WARN
