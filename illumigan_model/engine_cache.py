@@ -8,8 +8,6 @@ never download one.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import sys
 import uuid
@@ -23,6 +21,7 @@ from illumigan_model.builder_process import run_builder
 from illumigan_model.engine_folder import (
     Damaged,
     keep,
+    key_of,
     locked,
     make_private,
     nothing_left_over,
@@ -97,11 +96,11 @@ def build(
         raise ModelError(f"There is no precision {precision!r}; give {' or '.join(PRECISIONS)}.")
     purpose = describe(onnx, precision, builder)
     folder = folder_of(purpose)
-    with suppress(Damaged):  # a cache that is read-only may have it
-        if engine := verified(folder):
-            return engine
     try:
         make_private(folder)
+        with suppress(Damaged):  # a cache that is read-only may have it
+            if engine := verified(folder):
+                return engine
         with locked(folder, timeout_s, on_progress):
             if engine := set_aside_if_damaged(folder):
                 return engine  # somebody else has built it while we waited
@@ -149,8 +148,7 @@ def describe(onnx: Path, precision: str, builder: Builder) -> dict[str, Any]:
 
 def folder_of(purpose: dict[str, Any]) -> Path:
     """Return the folder of the engine that is built for a purpose; it need not exist."""
-    canonical = json.dumps(purpose, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-    return cache_root() / hashlib.sha256(canonical.encode()).hexdigest()
+    return cache_root() / key_of(purpose)
 
 
 def cache_root() -> Path:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import hashlib
 import json
 import os
 import time
@@ -25,6 +26,12 @@ from illumigan_model.errors import ModelError
 RECORD, LOCK, BAD = "record.json", "lock", "engine.bad"
 
 
+def key_of(purpose: dict[str, Any]) -> str:
+    """Return the name of the folder of the engine for a purpose: the sha256 of its canonical JSON."""
+    canonical = json.dumps(purpose, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
 class Damaged(ModelError):
     """There is an engine, but not as it was recorded; building it again helps."""
 
@@ -37,8 +44,8 @@ def verified(folder: Path) -> Path | None:
         ModelError: it cannot be read, or others than the user could have written it.
     """
     try:
-        for owned in (folder.parents[1], folder.parent, folder):
-            check_owner(owned)
+        check_owner(folder.parent)
+        check_owner(folder)
         return verified_by_record(folder)
     except FileNotFoundError:
         return None
@@ -56,9 +63,11 @@ def verified_by_record(folder: Path) -> Path | None:
     check_owner(path)
     try:
         record = json.loads(path.read_bytes())
-        name, size, digest = Path(record["name"]).name, record["size"], record["sha256"]
+        name, size, digest, purpose = Path(record["name"]).name, record["size"], record["sha256"], record["for"]
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged("its record cannot be read.") from error
+    if key_of(purpose) != folder.name:
+        raise Damaged("it was built for another purpose.")
     engine = folder / name
     if not engine.is_file():
         raise Damaged("it is missing beside its record.")
@@ -94,11 +103,10 @@ def check_owner(path: Path) -> None:
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder in the cache that only its owner can enter; raises OSError or ModelError."""
+    """Make a folder in the cache that only its owner can enter; raises OSError."""
     folder.parents[2].mkdir(parents=True, exist_ok=True)
     for level in (folder.parents[1], folder.parent, folder):
         level.mkdir(mode=0o700, exist_ok=True)
-        check_owner(level)
 
 
 @contextmanager

@@ -131,8 +131,7 @@ class EngineBuild:
             return
         if runtime.name != RUNTIME:
             runtime.close()
-            prefix = f"{RUNTIME}: "
-            whys = (why.removeprefix(prefix) for why in reasons if why.startswith(prefix))
+            whys = (why for why in reasons if why.startswith(f"{RUNTIME}: "))
             self._fail(next(whys, f"{runtime.name} suits this machine better"))
             return
         self._outcome += f"; {RUNTIME} takes over with the next frame"
@@ -144,6 +143,7 @@ class EngineBuild:
             raise Stopped("The building of the engine was stopped.")
 
     def _fail(self, why: str) -> None:
-        self.fault = f"{self._what} is not used: {why.rstrip('.')}."
+        why = why.removeprefix(f"{RUNTIME}: ").rstrip(".")
+        self.fault = f"{self._what} is not used: {why}."
         self._outcome = self.fault
         self._logger.error(self.fault)

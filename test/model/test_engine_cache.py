@@ -139,11 +139,18 @@ def flip_a_byte(engine):
     engine.write_bytes(content)
 
 
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 DAMAGES = {
     "sha256 differs": flip_a_byte,
     "65000 bytes, and 68000": lambda engine: os.truncate(engine, 65000),
     "record is missing": lambda engine: (engine.parent / "record.json").unlink(),
     "record cannot be read": lambda engine: os.truncate(engine.parent / "record.json", 30),
+    "another purpose": lambda engine: replace(engine.parent / "record.json", "Orin", "Xavier"),
     "it is missing": lambda engine: engine.unlink(),
 }
 
