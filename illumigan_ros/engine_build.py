@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from illumigan_model import engine_cache
 from illumigan_model.engine_cache import PATIENCE_S, TENSORRT
-from illumigan_model.errors import IllumiganError
+from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.weights import find_weights
@@ -48,20 +48,26 @@ class EngineBuild:
         self._threads = 1
         if mode != "never" and runtime not in ("auto", RUNTIME):
             self._mode = "never"
-            self._fail(f"the runtime is {runtime}, which uses none; let it be auto or {RUNTIME}")
+            self._fail(f"the runtime is {runtime}, which uses none; set it to auto or {RUNTIME}")
 
     def before_load(self, on_progress: Callable[[], None]) -> str:
         """Build the engine, where that is to be done first, and return the runtime to load the model with.
 
-        `on_progress` is called several times a second; what it raises ends the building and is raised here.
+        It is the one that the parameter asks for, or auto where that one has no engine (yet). `on_progress` is called
+        several times a second; what it raises ends the building and is raised here.
         """
-        if self._mode == "on_start":
-            self._build(on_progress)
-        return "auto" if self._mode == "background" else self._runtime
+        if self._mode == "never":
+            return self._runtime
+        is_built = self._mode == "on_start" and self._build(on_progress)
+        return self._runtime if is_built else "auto"
 
     def after_load(self, enhancer: Enhancer) -> None:
-        """Begin to build the engine on a thread, where that is wanted and the model does not run with one already."""
-        if self._mode == "background" and enhancer.runtime != RUNTIME:
+        """Begin to build the engine on a thread, where that is wanted and the model does not run with one."""
+        if enhancer.runtime == RUNTIME or self.fault:
+            return
+        if self._mode == "on_start":
+            self._fail(why_not(enhancer.runtime, enhancer.runtime_reasons))
+        elif self._mode == "background":
             self._threads = enhancer.threads
             self._began = time.monotonic()
             self._thread.start()
@@ -124,15 +130,13 @@ class EngineBuild:
             if not self._build(self._check):
                 return
             runtime, reasons = open_runtime(self._model, self._runtime, self._threads)
+            if runtime.name != RUNTIME:
+                runtime.close()
+                raise ModelError(why_not(runtime.name, reasons))
         except Stopped:
             return
-        except Exception as error:
+        except Exception as error:  # as above
             self._fail(str(error) or type(error).__name__)
-            return
-        if runtime.name != RUNTIME:
-            runtime.close()
-            whys = (why for why in reasons if why.startswith(f"{RUNTIME}: "))
-            self._fail(next(whys, f"{runtime.name} suits this machine better"))
             return
         self._outcome += f"; {RUNTIME} takes over with the next frame"
         with self._lock:
@@ -147,3 +151,8 @@ class EngineBuild:
         self.fault = f"{self._what} is not used: {why}."
         self._outcome = self.fault
         self._logger.error(self.fault)
+
+
+def why_not(used: str, reasons: list[str]) -> str:
+    """Return why another runtime is used although there is an engine; `reasons` are those of `open_runtime`."""
+    return next((why for why in reasons if why.startswith(f"{RUNTIME}: ")), f"{used} suits this machine better")

@@ -187,10 +187,11 @@ def test_a_node_that_is_cleaned_up_ends_the_building_and_can_begin_again(bench, 
     assert transition(running, Transition.TRANSITION_CLEANUP)  # nobody has taken the new runtime
 
 
+@pytest.mark.parametrize("runtime", ["auto", "tensorrt"])
 @pytest.mark.parametrize("mode", ["background", "on_start"])
-def test_where_the_engine_cannot_be_built_frames_go_on_and_the_reason_is_told(bench, workshop, mode):
+def test_where_the_engine_cannot_be_built_frames_go_on_and_the_reason_is_told(bench, workshop, mode, runtime):
     workshop.finish("out of GPU memory")
-    running = bench({"engine_build": mode})
+    running = bench({"engine_build": mode, "runtime": runtime})
     camera = running.camera(Image)
     told(running, "out of GPU memory")
     camera.publish(image(1))
@@ -201,14 +202,15 @@ def test_where_the_engine_cannot_be_built_frames_go_on_and_the_reason_is_told(be
     assert running.diagnostics()["runtime"] == "onnxruntime"
 
 
-def test_an_engine_that_the_runtime_refuses_is_told_and_frames_go_on(bench, workshop, monkeypatch):
+@pytest.mark.parametrize("mode", ["background", "on_start"])
+def test_an_engine_that_the_runtime_refuses_is_told_and_frames_go_on(bench, workshop, monkeypatch, mode):
     def refuse():
         raise ModelError("it answers with zeros.")
 
     monkeypatch.setattr(workshop, "engine", refuse)
-    running = bench({"engine_build": "background"})
-    camera = running.camera(Image)
     workshop.finish()
+    running = bench({"engine_build": mode})
+    camera = running.camera(Image)
     told(running, "is not used: it answers with zeros.")
     camera.publish(image(1))
     assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
@@ -235,7 +237,7 @@ def test_on_start_the_first_frame_has_the_engine_and_the_waiting_is_told(bench, 
 
 def test_a_runtime_without_engines_is_told_apart(bench, workshop):
     running = bench({"engine_build": "background", "runtime": "onnxruntime"})
-    values = told(running, "the runtime is onnxruntime, which uses none; let it be auto or tensorrt")
+    values = told(running, "the runtime is onnxruntime, which uses none; set it to auto or tensorrt")
     assert values["runtime"] == "onnxruntime"
     assert values["level"] == DiagnosticStatus.WARN
     assert not engine_threads()
