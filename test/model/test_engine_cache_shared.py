@@ -29,11 +29,23 @@ except errors.ModelError as error:
 """
 
 
-def child(workshop, body="", *, before=(), **options):
-    arguments = [json.dumps(workshop.facts), str(workshop.onnx), *workshop.builder(body).command]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    return subprocess.Popen([*before, sys.executable, "-c", CHILD, *arguments], env=environment, **pipes, **options)
+@pytest.fixture
+def child(workshop):
+    """Call to start a process; those that still run after the test are killed."""
+    processes = []
+
+    def start(body="", *, before=(), **options):
+        arguments = [json.dumps(workshop.facts), str(workshop.onnx), *workshop.builder(body).command]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path])}
+        command = [*before, sys.executable, "-c", CHILD, *arguments]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        processes.append(subprocess.Popen(command, env=environment, **pipes, **options))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
 
 
 def last_line(workshop, process):
@@ -50,30 +62,26 @@ def in_its_own_eyes(mount, then="true"):
     return before
 
 
-def test_of_two_processes_one_builds_and_the_other_waits_for_the_engine(workshop, tmp_path):
+def test_of_two_processes_one_builds_and_the_other_waits_for_the_engine(workshop, child, tmp_path):
     until_told = f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)"
-    first = child(workshop, until_told)
+    first = child(until_told)
     workshop.wait_until(workshop.runs)
-    second = child(workshop, until_told)
+    second = child(until_told)
     assert "another process is building it already" in second.stdout.readline()
     (tmp_path / "go").touch()
     assert last_line(workshop, first) == last_line(workshop, second) == str(workshop.find())
     assert len(workshop.runs()) == 1
 
 
-def test_who_waits_for_another_process_has_patience_but_not_for_ever(workshop):
-    other = child(workshop, "time.sleep(3600)")
+def test_who_waits_for_another_process_has_patience_but_not_for_ever(workshop, child):
+    child("time.sleep(3600)")
     workshop.wait_until(workshop.runs)
-    try:
-        with pytest.raises(ModelError, match=r"Another process .* for over 0\.3 s"):
-            workshop.build(timeout_s=0.3)
-    finally:
-        other.kill()
-        other.communicate()
+    with pytest.raises(ModelError, match=r"Another process .* for over 0\.3 s"):
+        workshop.build(timeout_s=0.3)
 
 
-def test_a_process_that_is_killed_while_it_builds_leaves_no_lock_and_no_builder(workshop):
-    killed = child(workshop, "open(target, 'w').write('half of it'); time.sleep(3600)")
+def test_a_process_that_is_killed_while_it_builds_leaves_no_lock_and_no_builder(workshop, child):
+    killed = child("open(target, 'w').write('half of it'); time.sleep(3600)")
     workshop.wait_until(lambda: list(workshop.cache.glob("*/*.part")))
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=workshop.patience)
@@ -82,27 +90,27 @@ def test_a_process_that_is_killed_while_it_builds_leaves_no_lock_and_no_builder(
     assert sorted(path.name for path in engine.parent.iterdir()) == [engine.name, "lock", "record.json"]
 
 
-def test_a_builder_that_is_killed_is_told_and_the_next_try_works(workshop):
-    process = child(workshop, "time.sleep(3600)")
+def test_a_builder_that_is_killed_is_told_and_the_next_try_works(workshop, child):
+    process = child("time.sleep(3600)")
     workshop.wait_until(workshop.runs)
     os.kill(workshop.runs()[0], signal.SIGKILL)
     assert "ended by SIGKILL" in last_line(workshop, process)
     assert workshop.build().exists()
 
 
-def test_a_read_only_cache_gives_what_it_has_and_says_that_nothing_can_be_added(workshop):
+def test_a_read_only_cache_gives_what_it_has_and_says_that_nothing_can_be_added(workshop, child):
     base = workshop.cache.parents[1]
     base.mkdir()
     read_only = in_its_own_eyes(f"mount --bind {base} {base} && mount -o remount,bind,ro {base}")
-    refused = last_line(workshop, child(workshop, before=read_only))
+    refused = last_line(workshop, child(before=read_only))
     assert refused.startswith(f"error: The engine cannot be kept in {workshop.cache}")
     assert "(Read-only file system)" in refused
     assert "XDG_CACHE_HOME" in refused
     assert not workshop.runs()
     engine = workshop.build()
-    assert last_line(workshop, child(workshop, before=read_only)) == str(engine)
+    assert last_line(workshop, child(before=read_only)) == str(engine)
     os.truncate(engine, 1000)
-    assert "(Read-only file system)" in last_line(workshop, child(workshop, before=read_only))
+    assert "(Read-only file system)" in last_line(workshop, child(before=read_only))
     assert len(workshop.runs()) == 1
 
 
@@ -114,22 +122,22 @@ FULL_DISKS = {
 
 
 @pytest.mark.parametrize("disk", FULL_DISKS)
-def test_a_full_disk_is_one_sentence_and_stays_as_it_was(workshop, disk):
+def test_a_full_disk_is_one_sentence_and_stays_as_it_was(workshop, child, disk):
     base = workshop.cache.parents[1]
     base.mkdir()
     full = in_its_own_eyes(f"mount -t tmpfs -o {disk},mode=700 tmpfs {base}", then=f"find {base} -type f")
-    output, _ = child(workshop, before=full).communicate(timeout=workshop.patience)
+    output, _ = child(before=full).communicate(timeout=workshop.patience)
     (sentence,) = [line for line in output.splitlines() if line.startswith("error: ")]
     assert re.match("error: " + FULL_DISKS[disk], sentence)
     left = [Path(line).name for line in output.splitlines() if line.startswith(str(base))]
     assert left == ([] if disk == "nr_inodes=2" else ["lock"])
 
 
-def test_files_that_must_not_grow_are_a_full_disk_too(workshop):
+def test_files_that_must_not_grow_are_a_full_disk_too(workshop, child):
     def limit():
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
 
-    sentence = last_line(workshop, child(workshop, preexec_fn=limit))
+    sentence = last_line(workshop, child(preexec_fn=limit))
     assert sentence == "error: Building the engine failed: OSError: [Errno 27] File too large."
     (folder,) = workshop.cache.iterdir()
     assert [path.name for path in folder.iterdir()] == ["lock"]

@@ -260,11 +260,14 @@ def test_whatever_ends_the_node_ends_the_building(workshop, mode, end):
     command = [sys.executable, "-c", NODE, "|".join(workshop.builder.command), *arguments]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])}
     node = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    deadline = time.monotonic() + PATIENCE
-    while not (workshop.folder / "builder").exists() and node.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    node.send_signal(end)
-    output, _ = node.communicate(timeout=PATIENCE)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not (workshop.folder / "builder").exists() and node.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.02)
+        node.send_signal(end)
+        output, _ = node.communicate(timeout=PATIENCE)
+    finally:
+        node.kill()
     assert (workshop.folder / "builder").exists(), output
     workshop.wait_until_ended()
     assert node.returncode == (0 if end is signal.SIGINT else -end), output
