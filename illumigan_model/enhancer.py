@@ -14,6 +14,7 @@ from illumigan_model import curves
 from illumigan_model.attention import attention_u8, luminance_u8
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.stabilizer import Stabilizer, night_share
 
@@ -132,6 +133,14 @@ class Enhancer:
     def reset(self) -> None:
         """Forget the past frames, after a seek or when another scene begins."""
         self._stabilizer.reset()
+
+    def change_runtime(self, runtime: Runtime, reasons: list[str]) -> None:
+        """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.
+
+        `reasons` say why no better one is used, as those of `open_runtime` do. The runtime before is closed.
+        """
+        before, self._runtime, self.runtime_reasons = self._runtime, runtime, reasons
+        before.close()
 
     def close(self) -> None:
         """Free the runtime and the threads; calling it twice is fine."""

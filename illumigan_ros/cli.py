@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
+from illumigan_model.engine_cache import PATIENCE_S
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import demo, play_bag
-from illumigan_ros.command_line import progress_bar, run
+from illumigan_ros.command_line import progress_bar, require_positive, run
 from illumigan_ros.output_files import make_folder, require_other_place
 
 if TYPE_CHECKING:
@@ -257,6 +258,23 @@ def export(
 
     export_onnx(model, target, graph or ("full" if size else "core"), size, precision)
     print(f"Exported to {target}")
+
+
+@app.command()
+def build_engine(
+    *,
+    model: Model = "curve_grid",
+    precision: Annotated[str, typer.Option(help="fp16 or fp32.")] = "fp16",
+    size: Annotated[
+        Optional[str], typer.Option(help="WIDTHxHEIGHT, to make the graph of weights that have none for it.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Minutes that it may take.")] = PATIENCE_S / 60,
+) -> None:
+    """Build the TensorRT engine of a model ahead of time; it is kept for this GPU and these versions only."""
+    from illumigan_ros import engine_command
+
+    require_positive("--timeout", timeout)
+    engine_command.build_engine(model, precision, size, 60 * timeout)
 
 
 def require_modules(*names: str) -> None:

@@ -9,12 +9,10 @@ Whatever fails, the camera's own frame goes out instead: a camera must not go bl
 
 from __future__ import annotations
 
-import functools
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable
 from typing import Any
 
 import rclpy
@@ -30,51 +28,15 @@ from std_srvs.srv import SetBool, Trigger
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_ros.diagnostics import diagnostic_array
+from illumigan_ros.engine_build import EngineBuild, Stopped
 from illumigan_ros.frame_worker import LOG_PERIOD, FrameWorker
 from illumigan_ros.parameters import Parameters
 from illumigan_ros.qos import FollowingSubscription, image_qos
+from illumigan_ros.transitions import answered, first_line, told
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
-ERROR = TransitionCallbackReturn.ERROR
 PAUSE = 0.01  # seconds, after a callback that failed at once
-
-Transition = Callable[["EnhanceNode", LifecycleState], TransitionCallbackReturn]
-
-
-def _told(transition: Transition) -> Transition:
-    """Log what a transition raises, which rclpy would swallow; the node then goes through on_error to unconfigured."""
-
-    @functools.wraps(transition)
-    def run(node: EnhanceNode, state: LifecycleState) -> TransitionCallbackReturn:
-        try:
-            return transition(node, state)
-        except Exception as error:
-            if node.context.ok():  # after Ctrl-C, everything fails
-                node.get_logger().error(f"{transition.__name__} failed: {type(error).__name__}: {error}")
-            return ERROR
-
-    return run
-
-
-def _answered(node: EnhanceNode, change_state: Callable[..., Any]) -> Callable[..., Any]:
-    """Answer an illegal transition with False: up to Jazzy, rclpy raises instead, and who asked waits for ever."""
-
-    def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
-        try:
-            return change_state(request, response)
-        except Exception as error:
-            what = request.transition.label or f"number {request.transition.id}"
-            node.get_logger().error(f"The transition {what} is refused: {_first_line(error)}")
-            response.success = False
-            return response
-
-    return answer
-
-
-def _first_line(error: Exception) -> str:
-    """Return what an exception says without the lines of ROS' own source that follow."""
-    return (str(error).splitlines() or [""])[0].split(", at /")[0] or type(error).__name__
 
 
 class EnhanceNode(LifecycleNode):
@@ -85,15 +47,17 @@ class EnhanceNode(LifecycleNode):
         self._configured = False
         self._settings = Parameters(self, lambda: self._configured)
         self._enhancer: Enhancer | None = None
+        self._engine = EngineBuild()
         self._model_error = ""
         self._outputs: dict[str, LifecyclePublisher] = {}
         self._worker: FrameWorker | None = None
         self._image_input: FollowingSubscription | None = None
         self._info_input: FollowingSubscription | None = None
         self._counts: dict[str, int] = {}
+        self._told_at = 0.0
         for service in self.services:
             if service.srv_type is ChangeState:
-                service.callback = _answered(self, service.callback)
+                service.callback = answered(self, service.callback)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
@@ -107,12 +71,16 @@ class EnhanceNode(LifecycleNode):
 
     # Transitions
 
-    @_told
+    @told
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and announce the outputs; without a model, see the parameter autostart."""
         self._model_error = ""
+        engine_build, model, wanted = (self._settings[name] for name in ("engine_build", "model", "runtime"))
+        self._engine = EngineBuild(engine_build, model, wanted, self.get_logger())
+        runtime = self._engine.before_load(self._tell_meanwhile)
         try:
-            self._enhancer = self._load()
+            self._enhancer = self._load(runtime)
+            self._engine.after_load(self._enhancer)
         except Exception as error:  # whatever a broken library raises, the camera's users get their frames
             self._model_error = self._why_no_model(error)
             if not self._settings["autostart"]:
@@ -123,11 +91,11 @@ class EnhanceNode(LifecycleNode):
         self._configured = True
         return super().on_configure(state)
 
-    @_told
+    @told
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe to the camera."""
         result = super().on_activate(state)
-        worker = FrameWorker(self, self._settings, self._enhancer, self._outputs)
+        worker = FrameWorker(self, self._settings, self._enhancer, self._engine, self._outputs)
         self._worker, self._counts = worker, {}
         kind, topic = (Image, "image")
         if self._settings["input_transport"] == "compressed":
@@ -143,25 +111,25 @@ class EnhanceNode(LifecycleNode):
         self.get_logger().info(f"Active: {self._image_input.topic} -> {self._outputs['image'].topic_name} {how}.")
         return result
 
-    @_told
+    @told
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop the worker."""
         self._stop()
         return super().on_deactivate(state)
 
-    @_told
+    @told
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the model and the outputs."""
         self.release()
         return SUCCESS
 
-    @_told
+    @told
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything, from whichever state."""
         self.release()
         return SUCCESS
 
-    @_told
+    @told
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything after a failed transition, so that configure can be tried again."""
         self.release()
@@ -173,12 +141,13 @@ class EnhanceNode(LifecycleNode):
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
         self._outputs.clear()
+        self._engine.stop()
         if self._enhancer is not None:
             self._enhancer.close()
         self._enhancer, self._configured = None, False
 
-    def _load(self) -> Enhancer:
-        enhancer = Enhancer(model=self._settings["model"], runtime=self._settings["runtime"])
+    def _load(self, runtime: str) -> Enhancer:
+        enhancer = Enhancer(model=self._settings["model"], runtime=runtime)
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.runtime}.")
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
@@ -187,7 +156,7 @@ class EnhanceNode(LifecycleNode):
     def _why_no_model(self, error: Exception) -> str:
         if isinstance(error, ModelError):
             return str(error)
-        return f"the model {self._settings['model']} cannot be loaded ({type(error).__name__}: {_first_line(error)})"
+        return f"the model {self._settings['model']} cannot be loaded ({type(error).__name__}: {first_line(error)})"
 
     def _create_outputs(self) -> None:
         topics: dict[str, tuple[type, str, bool]] = {
@@ -234,8 +203,17 @@ class EnhanceNode(LifecycleNode):
             self._worker.reset()
         return response
 
+    def _tell_meanwhile(self) -> None:
+        """Tell how the engine comes along, in a transition that keeps the timer waiting."""
+        if not self.context.ok():  # Ctrl-C
+            raise Stopped("The node is shut down.")
+        if time.monotonic() - self._told_at >= self._settings["diagnostics_period"]:
+            self._tell()
+
     def _tell(self) -> None:
+        self._told_at = time.monotonic()
         values = {"model": self._settings["model"], "runtime": self._enhancer.runtime if self._enhancer else "none"}
+        values |= self._engine.values()
         if self._enhancer is not None:
             values |= {f"runtime not used {n}": why for n, why in enumerate(self._enhancer.runtime_reasons, 1)}
         if self._worker is not None and self._image_input is not None:
@@ -257,8 +235,10 @@ class EnhanceNode(LifecycleNode):
         """Return the level and one sentence about what happened since the last call."""
         if self._model_error:
             return DiagnosticStatus.ERROR, f"Frames pass through unchanged: {self._model_error}"
+        fault = self._engine.fault
+        level = DiagnosticStatus.WARN if fault else DiagnosticStatus.OK
         if self._worker is None:
-            return DiagnosticStatus.OK, "Not active."
+            return level, fault or self._engine.working() or "Not active."
         counts = self._worker.statistics.counts() | {"skipped": self._worker.skipped}
         new = {name: count - self._counts.get(name, 0) for name, count in counts.items()}
         self._counts = counts
@@ -268,7 +248,7 @@ class EnhanceNode(LifecycleNode):
             return DiagnosticStatus.WARN, "No frames arrive."
         skipped = f", {new['skipped']} skipped for newer ones" if new["skipped"] else ""
         idle = f", {new['idle']} dropped because nobody subscribes to an output" if new["idle"] else ""
-        return DiagnosticStatus.OK, f"{new['published']} frames out{skipped}{idle}."
+        return level, f"{new['published']} frames out{skipped}{idle}. {fault}".rstrip()
 
 
 def main(args: list[str] | None = None) -> int:
@@ -306,7 +286,7 @@ def spin(executor: SingleThreadedExecutor, node: EnhanceNode) -> None:
         except Exception as error:
             if not rclpy.ok():  # Ctrl-C makes whatever is under way fail
                 return
-            text = f"A callback failed: {type(error).__name__}: {_first_line(error)}"
+            text = f"A callback failed: {type(error).__name__}: {first_line(error)}"
             node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
             if time.monotonic() - began < PAUSE:  # it comes straight back: do not burn a core with it
                 time.sleep(PAUSE)
@@ -320,7 +300,7 @@ def start_ros(args: list[str] | None) -> None:
     try:
         rclpy.init(args=args)
     except Exception as error:
-        raise IllumiganError(f"ROS 2 did not start: {_first_line(error)}.") from error
+        raise IllumiganError(f"ROS 2 did not start: {first_line(error)}.") from error
 
 
 if __name__ == "__main__":

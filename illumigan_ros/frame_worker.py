@@ -16,6 +16,7 @@ from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import FrameError
 from illumigan_ros.camera_info import CameraInfoCache
 from illumigan_ros.diagnostics import ENHANCEMENT_FAILED, UNKNOWN_ENCODING, StreamStatistics
+from illumigan_ros.engine_build import EngineBuild
 from illumigan_ros.frame_slot import FrameSlot
 from illumigan_ros.image_messages import (
     EncodingError,
@@ -48,16 +49,23 @@ class FrameWorker:
     Lives as long as one activation of the node.
 
     `offer` and `infos.add` are for the subscriptions, `statistics` and `skipped` for the diagnostics. With no enhancer,
-    or when it fails, the camera's own frame goes out. `outputs` maps image, info, attention, compressed and
+    or when it fails, the camera's own frame goes out. Between two frames, the enhancer goes on with the runtime that
+    `engine` has ready. `outputs` maps image, info, attention, compressed and
     side_by_side to publishers; those that are missing are not served.
     """
 
     def __init__(
-        self, node: Node, settings: Parameters, enhancer: Enhancer | None, outputs: Mapping[str, LifecyclePublisher]
+        self,
+        node: Node,
+        settings: Parameters,
+        enhancer: Enhancer | None,
+        engine: EngineBuild,
+        outputs: Mapping[str, LifecyclePublisher],
     ) -> None:
         self._node = node
         self._settings = settings
         self._enhancer = enhancer
+        self._engine = engine
         self._outputs = outputs
         self.infos = CameraInfoCache()
         self.statistics = StreamStatistics()
@@ -143,6 +151,8 @@ class FrameWorker:
         for name in LIVE_ATTRIBUTES:
             setattr(self._enhancer, name, self._settings[name])
         try:
+            if ready := self._engine.take():
+                self._enhancer.change_runtime(*ready)
             if self._reset_wanted:
                 self._reset_wanted = False
                 self._enhancer.reset()

@@ -71,6 +71,14 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("model", "curve_grid", "Name of shipped weights, or a path to an .onnx or .safetensors file.", _BEFORE),
     Setting("runtime", "auto", "What runs the network; auto takes the best one that works here.", _BEFORE),
+    Setting(
+        "engine_build",
+        "never",
+        "Build the TensorRT engine of the model where there is none yet: on_start before the first frame; background "
+        "while frames pass with the best runtime that works, from which tensorrt takes over when it is ready.",
+        _BEFORE,
+        choices=("never", "on_start", "background"),
+    ),
     Setting("enabled", True, "false passes every frame on unchanged; also the service ~/enable."),
     Setting("strength", 1.0, "How much of the enhancement is applied; 0 leaves the frame as it is.", low=0.0, high=1.0),
     Setting("denoise", 1.0, "How strongly the noise that brightening reveals is smoothed.", low=0.0, high=1.0),

@@ -1,0 +1,169 @@
+"""The TensorRT engines that were built on this machine: find them, and build those that are missing.
+
+An engine fits one network, one GPU and one version of everything below; all of that is its key. It lies in
+${XDG_CACHE_HOME:-~/.cache}/illumigan/trt/KEY/, a folder of its owner's alone, because an engine is native code:
+`engine_folder` says what is in it. Engines are built here and nowhere else: never copy one from another machine, and
+never download one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from illumigan_model import __version__, weights
+from illumigan_model.builder_process import run_builder
+from illumigan_model.engine_folder import (
+    Damaged,
+    keep,
+    key_of,
+    locked,
+    make_private,
+    nothing_left_over,
+    set_aside_if_damaged,
+    verified,
+)
+from illumigan_model.errors import ModelError
+
+PATIENCE_S = 3600.0  # for one engine; the slowest Jetson takes some ten minutes for an AttentionUNet
+PRECISIONS = ("fp32", "fp16")
+
+
+class Builder(NamedTuple):
+    """Who builds engines: a command that is given ONNX, TARGET and PRECISION, and what its engines depend on."""
+
+    command: tuple[str, ...]
+    facts: Callable[[], dict[str, str]]
+
+
+def tensorrt_facts() -> dict[str, str]:
+    """Return what a TensorRT engine depends on; raises ModelError where there is no TensorRT or no GPU."""
+    from illumigan_model.tensorrt_build import facts
+
+    return facts()
+
+
+TENSORRT = Builder((sys.executable, "-m", "illumigan_model.tensorrt_build"), tensorrt_facts)
+
+
+def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
+    """Return the engine of a network, verified.
+
+    Args:
+        onnx: the network's graph.
+        precision: "fp32" or "fp16".
+        builder: who built it.
+
+    Raises:
+        ModelError: there is none for this GPU and these versions, it is damaged or not the user's own, or there is no
+            TensorRT here; what is damaged is set aside.
+    """
+    folder = folder_of(describe(onnx, precision, builder))
+    what = f"engine of {onnx.name} ({precision})"
+    try:
+        engine = verified(folder)
+    except Damaged as damage:
+        with suppress(OSError, ModelError), locked(folder, 0, lambda _: None):
+            set_aside_if_damaged(folder)
+        raise ModelError(f"The {what} is not used: {damage} Build it again with: illumigan build-engine.") from damage
+    if engine is None:
+        raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; run: illumigan build-engine.")
+    return engine
+
+
+def build(
+    onnx: Path, precision: str, timeout_s: float, on_progress: Callable[[str], None], builder: Builder = TENSORRT
+) -> Path:
+    """Return the engine of a network; it is built if there is none yet, and built again if it is damaged.
+
+    Args:
+        onnx: the network's graph.
+        precision: "fp32" or "fp16".
+        timeout_s: seconds that the building may take, and those to wait for another process that builds the same.
+        on_progress: is told what goes on in one line, several times a second; what it raises ends the building and is
+            raised here.
+        builder: who builds it.
+
+    Raises:
+        ModelError: it cannot be built or kept, the message says why; nothing half-done stays behind.
+    """
+    if precision not in PRECISIONS:
+        raise ModelError(f"There is no precision {precision!r}; give {' or '.join(PRECISIONS)}.")
+    purpose = describe(onnx, precision, builder)
+    folder = folder_of(purpose)
+    try:
+        make_private(folder)
+        with suppress(Damaged):  # a cache that is read-only may have it
+            if engine := verified(folder):
+                return engine
+        with locked(folder, timeout_s, on_progress):
+            if engine := set_aside_if_damaged(folder):
+                return engine  # somebody else has built it while we waited
+            with nothing_left_over(folder):
+                return build_into(folder, onnx, purpose, timeout_s, on_progress, builder)
+    except OSError as error:
+        raise ModelError(
+            f"The engine cannot be kept in {folder} ({error.strerror}); "
+            "make room there, or let XDG_CACHE_HOME name a folder that can be written."
+        ) from error
+
+
+def build_into(
+    folder: Path,
+    onnx: Path,
+    purpose: dict[str, Any],
+    timeout_s: float,
+    on_progress: Callable[[str], None],
+    builder: Builder,
+) -> Path:
+    """Build an engine into a folder that is locked, and record it; see `build`."""
+    partial = folder / f"{uuid.uuid4().hex}.part"  # an own name: a builder that was left over might still be writing
+    command = [*builder.command, str(onnx.resolve()), str(partial), purpose["precision"]]
+    run_builder(command, timeout_s, on_progress)
+    if not partial.is_file() or not partial.stat().st_size:
+        raise ModelError("The program that builds the engine ended well, but left no engine.")
+    if graph_sha256(onnx) != purpose["onnx"]:
+        raise ModelError(f"{onnx} has changed while its engine was being built; build it again.")
+    return keep(partial, folder, purpose)
+
+
+def describe(onnx: Path, precision: str, builder: Builder) -> dict[str, Any]:
+    """Return everything that an engine depends on; shapes are static, and so the graph's sha256 stands for them.
+
+    Raises:
+        ModelError: the graph cannot be read, or there is no TensorRT here.
+    """
+    return {
+        "onnx": graph_sha256(onnx),
+        "precision": precision,
+        "facts": builder.facts(),
+        "builder": __version__,  # the options that it sets are those of this version
+    }
+
+
+def folder_of(purpose: dict[str, Any]) -> Path:
+    """Return the folder of the engine that is built for a purpose; it need not exist."""
+    return cache_root() / key_of(purpose)
+
+
+def cache_root() -> Path:
+    """Return the folder of all engines; raises ModelError where the user has no home."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:  # a relative path is to be ignored, says the XDG base directory specification
+        base = given if given.is_absolute() else Path.home() / ".cache"
+    except RuntimeError as error:
+        raise ModelError("There is no home folder to keep engines in; let XDG_CACHE_HOME name a folder.") from error
+    return base / "illumigan" / "trt"
+
+
+def graph_sha256(onnx: Path) -> str:
+    """Return the sha256 of a graph; raises ModelError if it cannot be read."""
+    try:
+        return weights.sha256(onnx)
+    except OSError as error:
+        raise ModelError(f"The graph {onnx} cannot be read ({error.strerror}); give an .onnx file.") from error

@@ -1,0 +1,176 @@
+"""The folder of one engine: who may write it, what is in it, and whether that is what was built.
+
+SHA256.engine   the engine, named by its content
+record.json     its name, size, sha256 and what it was built for; written last: without it there is no engine
+engine.bad      the last engine that was not what its record says, for whoever wants to know why
+lock            held by whoever builds; the kernel lets go of it however a process ends
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from illumigan_model import weights
+from illumigan_model.builder_process import POLL_SECONDS
+from illumigan_model.errors import ModelError
+
+RECORD, LOCK, BAD = "record.json", "lock", "engine.bad"
+
+
+def key_of(purpose: dict[str, Any]) -> str:
+    """Return the name of the folder of the engine for a purpose: the sha256 of its canonical JSON."""
+    canonical = json.dumps(purpose, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+class Damaged(ModelError):
+    """There is an engine, but not as it was recorded; building it again helps."""
+
+
+def verified(folder: Path) -> Path | None:
+    """Return the engine in a folder, None if there is none.
+
+    Raises:
+        Damaged: it is not what its record says, or has no record.
+        ModelError: it cannot be read, or others than the user could have written it.
+    """
+    try:
+        check_owner(folder.parent)
+        check_owner(folder)
+        return verified_by_record(folder)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise ModelError(f"The engine in {folder} cannot be read ({error.strerror}).") from error
+
+
+def verified_by_record(folder: Path) -> Path | None:
+    """Return the engine that is as its record says; see `verified`."""
+    path = folder / RECORD
+    if not path.exists():
+        if next(folder.glob("*.engine"), None):
+            raise Damaged("its record is missing.")
+        return None
+    check_owner(path)
+    try:
+        record = json.loads(path.read_bytes())
+        name, size, digest, purpose = Path(record["name"]).name, record["size"], record["sha256"], record["for"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damaged("its record cannot be read.") from error
+    if key_of(purpose) != folder.name:
+        raise Damaged("it was built for another purpose.")
+    engine = folder / name
+    if not engine.is_file():
+        raise Damaged("it is missing beside its record.")
+    check_owner(engine)
+    if engine.stat().st_size != size:
+        raise Damaged(f"it has {engine.stat().st_size} bytes, and {size} when it was built.")
+    if weights.sha256(engine) != digest:
+        raise Damaged("its content is not what was built (the sha256 differs).")
+    return engine
+
+
+def set_aside_if_damaged(folder: Path) -> Path | None:
+    """Return the engine in a folder that is locked; one that is damaged is renamed, and None returned."""
+    try:
+        return verified(folder)
+    except Damaged:
+        (folder / RECORD).unlink(missing_ok=True)
+        for engine in folder.glob("*.engine"):
+            engine.replace(folder / BAD)
+        return None
+
+
+def check_owner(path: Path) -> None:
+    """Raise ModelError if others than the user own a file or folder, or may write to it."""
+    facts = path.stat()
+    if facts.st_uid != os.geteuid():
+        raise ModelError(
+            f"{path} belongs to another user, and an engine is native code; "
+            "remove it, or let XDG_CACHE_HOME name a folder of your own."
+        )
+    if facts.st_mode & 0o022:
+        raise ModelError(f"Others may write to {path}, and an engine is native code; remove it.")
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder in the cache that only its owner can enter; raises OSError."""
+    folder.parents[2].mkdir(parents=True, exist_ok=True)
+    for level in (folder.parents[1], folder.parent, folder):
+        level.mkdir(mode=0o700, exist_ok=True)
+
+
+@contextmanager
+def locked(folder: Path, timeout_s: float, on_progress: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock of a folder; raises ModelError if somebody else holds it for too long."""
+    deadline = time.monotonic() + timeout_s
+    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        while not try_lock(file):
+            if time.monotonic() > deadline:
+                raise ModelError(f"Another process has been building this engine for over {timeout_s:g} s; look at it.")
+            on_progress("another process is building it already")
+            time.sleep(POLL_SECONDS)
+        yield
+    finally:
+        os.close(file)
+
+
+def try_lock(file: int) -> bool:
+    """Lock an open file; returns False where another process holds the lock."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno in (errno.EAGAIN, errno.EACCES):
+            return False
+        raise
+    return True
+
+
+@contextmanager
+def nothing_left_over(folder: Path) -> Iterator[None]:
+    """Remove what is half-written in a folder that is locked, before and after."""
+    try:
+        for partial in folder.glob("*.part"):
+            partial.unlink()
+        yield
+    finally:
+        for partial in folder.glob("*.part"):
+            partial.unlink(missing_ok=True)
+
+
+def keep(partial: Path, folder: Path, purpose: dict[str, Any]) -> Path:
+    """Move an engine into its folder, which is locked, and record it; return its place there.
+
+    Whatever happens to the machine meanwhile, engine and record are there completely or not at all. Raises OSError.
+    """
+    digest = weights.sha256(partial)
+    engine = folder / f"{digest}.engine"
+    record = folder / "record.part"
+    record.write_text(
+        json.dumps({"name": engine.name, "size": partial.stat().st_size, "sha256": digest, "for": purpose}, indent=1)
+    )
+    for written, place in ((partial, engine), (record, folder / RECORD)):
+        written.chmod(0o600)
+        sync(written)
+        written.replace(place)
+    sync(folder)
+    return engine
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    entry = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)

@@ -1,0 +1,158 @@
+"""The engine of the node's model: built at start or while frames pass, and handed over between two frames."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from illumigan_model import engine_cache
+from illumigan_model.engine_cache import PATIENCE_S, TENSORRT
+from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.runtimes import Runtime
+from illumigan_model.runtimes.select import open_runtime
+from illumigan_model.weights import find_weights
+
+if TYPE_CHECKING:
+    from illumigan_model.enhancer import Enhancer
+
+RUNTIME = "tensorrt"  # the one that runs engines
+PRECISION = "fp16"
+
+
+class Stopped(IllumiganError):
+    """The building is not wanted any longer."""
+
+
+class EngineBuild:
+    """
+    Lives from configure to cleanup.
+
+    `before_load` and `after_load` are called around the loading of the model, `take` before each frame; `values` and
+    `fault` ("" unless it failed) are for the diagnostics. A failure is logged, and whatever runs goes on.
+    """
+
+    def __init__(self, mode: str = "never", model: str = "", runtime: str = "auto", logger: Any = None) -> None:
+        """Keep the parameters engine_build, model and runtime of the node, and its logger; without any, do nothing."""
+        self._mode, self._model, self._runtime, self._logger = mode, model, runtime, logger
+        self._what = f"The engine of {model} ({PRECISION})"
+        self._began = 0.0
+        self._said = ""
+        self._outcome = ""
+        self.fault = ""
+        self._is_stopped = threading.Event()
+        self._lock = threading.Lock()
+        self._ready: tuple[Runtime, list[str]] | None = None
+        self._thread = threading.Thread(target=self._run_in_background, name="engine", daemon=True)
+        self._threads = 1
+        if mode != "never" and runtime not in ("auto", RUNTIME):
+            self._mode = "never"
+            self._fail(f"the runtime is {runtime}, which uses none; set it to auto or {RUNTIME}")
+
+    def before_load(self, on_progress: Callable[[], None]) -> str:
+        """Build the engine, where that is to be done first, and return the runtime to load the model with.
+
+        It is the one that the parameter asks for, or auto where that one has no engine (yet). `on_progress` is called
+        several times a second; what it raises ends the building and is raised here.
+        """
+        if self._mode == "never":
+            return self._runtime
+        is_built = self._mode == "on_start" and self._build(on_progress)
+        return self._runtime if is_built else "auto"
+
+    def after_load(self, enhancer: Enhancer) -> None:
+        """Begin to build the engine on a thread, where that is wanted and the model does not run with one."""
+        if enhancer.runtime == RUNTIME or self.fault:
+            return
+        if self._mode == "on_start":
+            self._fail(why_not(enhancer.runtime, enhancer.runtime_reasons))
+        elif self._mode == "background":
+            self._threads = enhancer.threads
+            self._began = time.monotonic()
+            self._thread.start()
+
+    def take(self) -> tuple[Runtime, list[str]] | None:
+        """Return, once, the runtime that is to take over, and why no better one does; None while there is none."""
+        if self._ready is None:
+            return None
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready:
+            self._outcome += f"; {RUNTIME} has taken over"
+            self._logger.info(f"{RUNTIME} takes over with this frame.")
+        return ready
+
+    def stop(self) -> None:
+        """End what is under way, and close what nobody took."""
+        self._is_stopped.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        with self._lock:
+            ready, self._ready = self._ready, None
+        if ready:
+            ready[0].close()
+
+    def values(self) -> dict[str, str]:
+        """Return for the diagnostics what is being built and for how long, or what came of it."""
+        text = self._outcome or self.working()
+        return {"engine": text} if text else {}
+
+    def working(self) -> str:
+        """Say what is being built and for how long, "" if nothing is."""
+        if not self._began or self._outcome:
+            return ""
+        said = f": {self._said}" if self._said else ""
+        return f"{self._what} is being built for {time.monotonic() - self._began:.0f} s{said}"
+
+    def _build(self, on_progress: Callable[[], None]) -> bool:
+        """Build the engine; return whether it is there."""
+        self._began = time.monotonic()
+        self._logger.info(f"{self._what} is built, if there is none yet; this may take minutes.")
+
+        def note(said: str) -> None:
+            self._said = said
+            on_progress()
+
+        try:
+            engine_cache.build(find_weights(self._model, (".onnx",)), PRECISION, PATIENCE_S, note, TENSORRT)
+        except Stopped:
+            raise
+        except Exception as error:  # a library that is missing or broken raises whatever it likes
+            self._fail(str(error) or type(error).__name__)
+            return False
+        self._outcome = f"{self._what} is there after {time.monotonic() - self._began:.0f} s"
+        self._logger.info(f"{self._outcome}.")
+        return True
+
+    def _run_in_background(self) -> None:
+        try:
+            if not self._build(self._check):
+                return
+            runtime, reasons = open_runtime(self._model, self._runtime, self._threads)
+            if runtime.name != RUNTIME:
+                runtime.close()
+                raise ModelError(why_not(runtime.name, reasons))
+        except Stopped:
+            return
+        except Exception as error:  # as above
+            self._fail(str(error) or type(error).__name__)
+            return
+        self._outcome += f"; {RUNTIME} takes over with the next frame"
+        with self._lock:
+            self._ready = runtime, reasons
+
+    def _check(self) -> None:
+        if self._is_stopped.is_set():
+            raise Stopped("The building of the engine was stopped.")
+
+    def _fail(self, why: str) -> None:
+        why = why.removeprefix(f"{RUNTIME}: ").rstrip(".")
+        self.fault = f"{self._what} is not used: {why}."
+        self._outcome = self.fault
+        self._logger.error(self.fault)
+
+
+def why_not(used: str, reasons: list[str]) -> str:
+    """Return why another runtime is used although there is an engine; `reasons` are those of `open_runtime`."""
+    return next((why for why in reasons if why.startswith(f"{RUNTIME}: ")), f"{used} suits this machine better")
