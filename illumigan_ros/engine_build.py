@@ -11,8 +11,8 @@ from illumigan_model import engine_cache
 from illumigan_model.engine_cache import PATIENCE_S, TENSORRT
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.runtimes import Runtime
+from illumigan_model.runtimes.graphs import find_graph
 from illumigan_model.runtimes.select import open_runtime
-from illumigan_model.weights import find_weights
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -115,7 +115,7 @@ class EngineBuild:
             on_progress()
 
         try:
-            engine_cache.build(find_weights(self._model, (".onnx",)), PRECISION, PATIENCE_S, note, TENSORRT)
+            engine_cache.build(find_graph(self._model), PRECISION, PATIENCE_S, note, TENSORRT)
         except Stopped:
             raise
         except Exception as error:  # a library that is missing or broken raises whatever it likes

@@ -11,7 +11,8 @@ from rich.console import Console
 
 from illumigan_model import __version__, engine_cache
 from illumigan_model.errors import ModelError
-from illumigan_model.weights import find_weights, sha256
+from illumigan_model.runtimes.graphs import find_graph
+from illumigan_model.weights import sha256
 from illumigan_ros.output_files import make_folder
 
 LOG_PERIOD = 10.0  # seconds between two lines where there is no terminal
@@ -30,7 +31,7 @@ def build_engine(model: str, precision: str, size: str | None, timeout_s: float)
         ModelError: there is no TensorRT here, or the graph or the engine cannot be made; the message says why.
     """
     engine_cache.TENSORRT.facts()  # before minutes are spent on a graph that nothing here can run
-    graph = find_weights(model, (".onnx",)) if size is None else graph_of_size(model, size)
+    graph = find_graph(model) if size is None else graph_of_size(model, size)
     began = time.monotonic()
     with shown(f"{graph.name} ({precision})") as on_progress:
         engine = engine_cache.build(graph, precision, timeout_s, on_progress, engine_cache.TENSORRT)

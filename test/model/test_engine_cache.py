@@ -2,13 +2,12 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
 
 from illumigan_model import engine_cache
-from illumigan_model.engine_cache import Builder
+from illumigan_model.engine_cache import TENSORRT, Builder
 from illumigan_model.errors import ModelError
 
 
@@ -196,31 +195,18 @@ def test_whoever_listens_to_the_progress_can_end_it(workshop):
     assert workshop.build().exists()
 
 
-WITH_TENSORRT_RTX = """
-import pathlib, sys
-import tensorrt_rtx as trt
-onnx, target, precision = sys.argv[1:]
-logger = trt.Logger(trt.Logger.ERROR)
-builder = trt.Builder(logger)
-network = builder.create_network()
-parser = trt.OnnxParser(network, logger)
-if not parser.parse(pathlib.Path(onnx).read_bytes()):
-    sys.exit(parser.get_error(0).desc())
-print("optimizing", flush=True)
-pathlib.Path(target).write_bytes(builder.build_serialized_network(network, builder.create_builder_config()))
-"""
-
-
 def test_with_tensorrt_for_rtx_a_real_engine_is_built_and_a_bad_graph_refused(workshop, tmp_path):
     trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 exists for x86-64 only")
-    (tmp_path / "build.py").write_text(WITH_TENSORRT_RTX)
-    builder = Builder((sys.executable, str(tmp_path / "build.py")), lambda: {"tensorrt": trt.__version__})
+    pytest.importorskip("onnx", reason="half precision needs onnx")
+    builder = TENSORRT._replace(
+        facts=lambda: {"tensorrt": trt.__version__}
+    )  # the GPU it asks for is not needed to build
     said = []
     engine = engine_cache.build(workshop.onnx, "fp16", workshop.patience, said.append, builder)
-    assert "optimizing" in said
+    assert any("Building an engine of curve_grid.onnx in fp16" in line for line in said)
     assert engine.stat().st_size > 10_000
     assert engine_cache.find(workshop.onnx, "fp16", builder) == engine
     bad = tmp_path / "bad.onnx"
     bad.write_bytes(workshop.onnx.read_bytes()[:5000])
-    with pytest.raises(ModelError, match=r"Building the engine failed: .*[Pp]arse"):
+    with pytest.raises(ModelError, match=r"Building the engine failed: .*bad\.onnx"):
         engine_cache.build(bad, "fp16", workshop.patience, said.append, builder)

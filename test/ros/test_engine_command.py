@@ -107,7 +107,6 @@ def test_the_builders_last_word_is_quoted(tensorrt):
 
 
 def test_without_tensorrt_and_a_gpu_it_says_so(tensorrt):
-    pytest.importorskip("illumigan_model.tensorrt_build")
     try:
         engine_cache.tensorrt_facts()
     except ModelError as error:
