@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from illumigan_model import curves
+from illumigan_model import curves, denoise
 from illumigan_model.attention import attention_u8, luminance_u8
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import FrameError, ModelError
@@ -112,7 +112,7 @@ class Enhancer:
         """
         frame = check_frame(bgr)
         clock = Stopwatch()
-        mean = curves.surroundings(frame)
+        mean = denoise.surroundings(frame)
         thumbnail = shrink(frame, mean)
         luma_in = float(luminance_u8(thumbnail).mean() / 255)
         clock.stop("thumbnail")
@@ -160,7 +160,7 @@ class Enhancer:
         grid = self._runtime.infer(as_planes(thumbnail))
         check_finite(grid)
         clock.stop("network")
-        noise = np.float32(curves.estimate_noise(frame) if self.denoise > 0 else 0)
+        noise = np.float32(denoise.estimate_noise(frame) if self.denoise > 0 else 0)
         if self.temporal:
             grid, noise = self._stabilizer.smooth("grid", grid), self._stabilizer.smooth("noise", noise)
         grid = grid.copy()
@@ -187,15 +187,12 @@ class Enhancer:
         """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
-        mean = curves.surroundings(frame)
+        mean = denoise.surroundings(frame)
         answer = self._runtime.infer(as_planes(shrink(frame, mean)))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
             for noise in (0.0, 1.0):
-                try:
-                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
-                except OSError:  # a full disk keeps numba from storing what it compiled, not from running it
-                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
+                curves.apply(frame, mean, answer, noise, self._pool, self.threads)
 
 
 class Stopwatch:

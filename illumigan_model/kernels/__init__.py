@@ -1,0 +1,31 @@
+"""The inner loops of the Enhancer, twice: `compiled` by numba, and `plain` in NumPy and OpenCV where numba is missing.
+
+Both have the same rooms with the same functions and give the same pixels within one level; the plain ones are many
+times slower. Rooms: `curves` (tone curves), `denoise`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from functools import lru_cache
+from types import ModuleType
+
+__all__ = ["kernel_reason", "open_kernels"]
+
+
+@lru_cache(maxsize=1)
+def _choose() -> tuple[ModuleType, str]:
+    try:
+        return importlib.import_module("illumigan_model.kernels.compiled"), ""
+    except Exception as error:  # a numba that does not fit NumPy raises more than ImportError
+        return importlib.import_module("illumigan_model.kernels.plain"), f"numba cannot be used: {error}"
+
+
+def open_kernels() -> ModuleType:
+    """Return the compiled kernels, or the plain ones where numba cannot be used."""
+    return _choose()[0]
+
+
+def kernel_reason() -> str:
+    """Return why frames are enhanced by the slow plain kernels, "" if they are not."""
+    return _choose()[1]
