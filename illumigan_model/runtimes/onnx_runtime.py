@@ -25,11 +25,14 @@ class OnnxRuntime:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
         path = find_weights(model, (".onnx",))
-        self.session = open_session(path, threads)
+        self.session = open_session(path, 1)
         facts = self.session.get_modelmeta().custom_metadata_map
         if "architecture" not in facts:
             raise ModelError(f"{path} was not exported by illumigan (its metadata is missing); export the model again.")
         self.architecture = facts["architecture"]
+        # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
+        if self.architecture != "curve_grid" and threads > 1:
+            self.session = open_session(path, threads)
         self.input = self.session.get_inputs()[0].name
         wanted, used = present_providers()[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]

@@ -1,18 +1,19 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 
-from illumigan_model import curves
+from illumigan_model import curves, denoise
 from illumigan_model.denoise import estimate_noise, surroundings
+from illumigan_model.fused_pass import FusedPass
+from illumigan_model.kernels import compiled, plain
 
 
 @pytest.fixture(scope="module")
 def denoised():
     """Denoise a frame and change nothing else."""
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
-    with ThreadPoolExecutor(1) as pool:
-        yield lambda frame, noise: curves.apply(frame, surroundings(frame), same, noise, pool, 2)[0]
+    fused = FusedPass(2)
+    yield lambda frame, noise: fused.begin(frame, surroundings(frame), noise).finish(same)[0]
+    fused.close()
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,17 @@ def test_the_frame_is_denoised_up_to_its_border(denoised):
         assert border.std() < 0.6 * frame.std()
 
 
+@pytest.mark.parametrize("kernels", [compiled, plain])
 @pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0, 8.0])
-def test_the_noise_estimate_finds_the_noise(sigma):
+def test_the_noise_estimate_finds_the_noise(monkeypatch, kernels, sigma):
+    monkeypatch.setattr(denoise, "open_kernels", lambda: kernels)
     frame = noisy(np.full((360, 640, 3), 60.0), sigma)
-    assert estimate_noise(frame) == pytest.approx(sigma, rel=0.1, abs=0.35)
+    assert denoise.estimate_noise(frame) == pytest.approx(sigma, rel=0.1, abs=0.35)
+
+
+@pytest.mark.parametrize("height,width", [(512, 512), (16, 16), (17, 100)])
+def test_without_numba_the_noise_is_the_same(monkeypatch, night, height, width):
+    frame = np.ascontiguousarray(night[:height, :width])
+    fast = denoise.estimate_noise(frame)
+    monkeypatch.setattr(denoise, "open_kernels", lambda: plain)
+    assert denoise.estimate_noise(frame) == fast

@@ -1,4 +1,4 @@
-"""Denoising of rows of pixels; arrays as in `compiled.denoise`."""
+"""Noise: how much there is, and denoising of rows of pixels; arrays as in `compiled.denoise`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,18 @@ import numpy as np
 from illumigan_model.kernels.plain.curves import LUMA_BGR, attend, luminance
 
 REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
-NEIGHBOURS = [(dy, dx) for dy in range(-REACH, REACH + 1) for dx in range(-REACH, REACH + 1) if abs(dy * dx) < REACH**2]
+NEAR = range(-REACH, REACH + 1)
+NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
+
+
+def count(frame: np.ndarray, first: int, step: int, levels: np.ndarray, departures: np.ndarray) -> None:
+    """Count green's levels on every step-th row, and its second differences where it is at most its median."""
+    green = frame[first::step, 1::3].astype(np.int16)
+    middle = green[:, 1:-1]
+    levels[:] = np.bincount(middle.ravel(), minlength=len(levels))
+    median = np.searchsorted(2 * np.cumsum(levels), middle.size)
+    second = np.abs(green[:, :-2] + green[:, 2:] - 2 * middle)
+    departures[:] = np.bincount(second[middle <= median], minlength=len(departures))
 
 
 def clean(
@@ -17,10 +28,11 @@ def clean(
     luma_reach: float,
     chroma_limit: float,
     steps: int,
-    first: int,
-    last: int,
+    offset: np.ndarray,
     luma: np.ndarray,
     planes: np.ndarray,
+    first: int,
+    last: int,
     levels: np.ndarray,
     index: np.ndarray,
     attention: np.ndarray,
@@ -40,6 +52,7 @@ def clean(
     block += smooth(tall, luma_reach * share)[:, None] - np.clip(departure, -limit, limit)
     np.clip(block, 0, 255, out=block)
     block_index[:] = np.sqrt(block) * np.float32((steps - 1) / np.sqrt(255)) + np.float32(0.5)
+    block_index += offset
 
 
 def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:

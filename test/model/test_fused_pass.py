@@ -1,14 +1,14 @@
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import cv2
 import numpy as np
 import pytest
 import torch
 
-from illumigan_model import curves
+from illumigan_model import fused_pass
 from illumigan_model.denoise import surroundings
+from illumigan_model.fused_pass import FusedPass
 from illumigan_model.generators.curve_grid import apply_curves
 from illumigan_model.kernels import plain
 
@@ -22,10 +22,11 @@ def grid():
     return np.concatenate([knots, rng.random((1, 9, 16), dtype=np.float32)])
 
 
-@pytest.fixture(scope="module")
-def pool():
-    with ThreadPoolExecutor(2) as pool:
-        yield pool
+def enhance(frame, grid, noise=0.0, threads=2):
+    fused = FusedPass(threads)
+    made = fused.begin(frame, surroundings(frame), noise).finish(grid)
+    fused.close()
+    return made
 
 
 def picture(day, width, height):
@@ -33,9 +34,9 @@ def picture(day, width, height):
 
 
 @pytest.mark.parametrize("width,height", SIZES)
-def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, pool, width, height):
+def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, width, height):
     frame = picture(day, width, height)
-    image, attention = curves.apply(frame, surroundings(frame), grid, 0.0, pool, 2)
+    image, attention = enhance(frame, grid, 0.0, 2)
     rgb = torch.from_numpy(frame[:, :, ::-1].transpose(2, 0, 1).copy())[None] / 255
     wanted, dark = apply_curves(rgb, torch.from_numpy(grid)[None])
     wanted = wanted[0].clamp(0, 1).numpy().transpose(1, 2, 0)[:, :, ::-1] * 255
@@ -46,31 +47,48 @@ def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, pool, width
 
 @pytest.mark.parametrize("noise", [0.0, 2.5])
 @pytest.mark.parametrize("width,height", SIZES)
-def test_without_numba_the_pixels_are_the_same(day, grid, pool, monkeypatch, noise, width, height):
+def test_without_numba_the_pixels_are_the_same(day, grid, monkeypatch, noise, width, height):
     frame = picture(day, width, height)
-    compiled = curves.apply(frame, surroundings(frame), grid, noise, pool, 2)
-    monkeypatch.setattr(curves, "open_kernels", lambda: plain)
-    slow = curves.apply(frame, surroundings(frame), grid, noise, pool, 2)
+    compiled = enhance(frame, grid, noise, 2)
+    monkeypatch.setattr(fused_pass, "open_kernels", lambda: plain)
+    slow = enhance(frame, grid, noise, 2)
     for one, other in zip(compiled, slow, strict=True):
         assert cv2.absdiff(one, other).max() <= 1
 
 
 @pytest.mark.parametrize("noise", [0.0, 2.0])
 @pytest.mark.parametrize("width,height", [(131, 77), (1000, 563)])
-def test_the_number_of_threads_changes_no_pixel(day, grid, pool, width, height, noise):
+def test_the_number_of_threads_changes_no_pixel(day, grid, width, height, noise):
     frame = picture(day, width, height)
-    wanted, _ = curves.apply(frame, surroundings(frame), grid, noise, pool, 2)
+    wanted, _ = enhance(frame, grid, noise, 2)
     for threads in (1, 3, 8):
-        image, _ = curves.apply(frame, surroundings(frame), grid, noise, pool, threads)
+        image, _ = enhance(frame, grid, noise, threads)
         assert (image == wanted).all()
 
 
-def test_a_result_that_is_kept_is_not_overwritten(day, night, grid, pool):
-    image, attention = curves.apply(day, surroundings(day), grid, 1.0, pool, 2)
+def test_a_result_that_is_kept_is_not_overwritten(day, night, grid):
+    fused = FusedPass(2)
+    image, attention = fused.begin(day, surroundings(day), 1.0).finish(grid)
     before = image.copy(), attention.copy()
-    curves.apply(night, surroundings(night), grid, 1.0, pool, 2)
+    fused.begin(night, surroundings(night), 1.0).finish(grid)
     assert (image == before[0]).all()
     assert (attention == before[1]).all()
+
+
+def test_memory_is_made_once_and_serves_frames_of_other_sizes_too(day, grid):
+    fused = FusedPass(2)
+    for width, height in [(640, 361), (131, 77), (640, 361)]:
+        frame = picture(day, width, height)
+        for noise in (2.0, 0.0):
+            made = fused.begin(frame, surroundings(frame), noise).finish(grid)
+            assert (made[0] == enhance(frame, grid, noise)[0]).all()
+
+
+def test_a_job_may_be_abandoned(day, grid):
+    fused = FusedPass(2)
+    fused.begin(day, surroundings(day), 2.0).abandon()
+    made, _ = fused.begin(day, surroundings(day), 2.0).finish(grid)
+    assert (made == enhance(day, grid, 2.0)[0]).all()
 
 
 def test_the_running_path_needs_no_torch():

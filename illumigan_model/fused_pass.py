@@ -1,0 +1,202 @@
+"""The fused pass: a CurveGrid's tone curves applied to a full-resolution uint8 frame on the CPU, with denoising.
+
+A frame is cut into blocks of rows that stay in a core's cache on their way from the frame to the result. A block is
+first prepared (split into colours and denoised, or only split), then its levels go through the curves. Threads take
+one block after another, so that one which the system has put to sleep holds nobody up. Preparing needs no curves:
+other threads do that while the caller's thread still runs the network.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from illumigan_model import curves
+from illumigan_model.curves import FINE, GRID_WH, LEVELS, SPANS, Block
+from illumigan_model.denoise import CHROMA_REACH, LUMA_REACH
+from illumigan_model.kernels import as_rows, open_kernels
+
+BLOCK_PIXELS = 1 << 15
+BLOCKS_AHEAD = 16
+
+
+class Slot:
+    """Memory for one prepared block; what is in it is described in `kernels.compiled.curves`."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        self.levels = np.empty((rows, 3, width), np.float32)
+        self.index = np.empty((rows, 3, width), np.uint16)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that a thread works in, as the kernels describe it."""
+
+    slot: Slot
+    luma: np.ndarray
+    planes: np.ndarray
+    drawn: np.ndarray
+    table: np.ndarray
+    wide: np.ndarray
+    found: np.ndarray
+
+
+def new_scratch(rows: int, width: int, steps: int) -> Scratch:
+    """Return the scratch for one thread, blocks of so many rows and tables of so many steps."""
+    return Scratch(
+        slot=Slot(rows, width),
+        luma=np.empty((5, width + 4), np.float32),
+        planes=np.empty((11, width), np.float32),
+        drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
+        table=np.empty((3, SPANS, steps), np.uint32),
+        wide=np.empty((2, width), np.float32),
+        found=np.empty((4, width), np.uint32),
+    )
+
+
+class FusedPass:
+    """Threads and memory to enhance one frame after another; the memory is kept from frame to frame.
+
+    Example:
+        >>> fused = FusedPass(threads=2)
+        >>> job = fused.begin(frame, surroundings(frame), noise)
+        >>> image, attention = job.finish(grid)
+    """
+
+    def __init__(self, threads: int) -> None:
+        """Start `threads` - 1 threads that help the caller's."""
+        self._helpers = threads - 1
+        self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
+        self._local = threading.local()
+        self._slots: list[Slot] = []
+
+    def begin(self, frame: np.ndarray, mean: np.ndarray, noise: float) -> Job:
+        """Begin to enhance a frame, and prepare blocks of it until the curves come.
+
+        Args:
+            frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
+            mean: its `denoise.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3; only looked at to denoise.
+            noise: standard deviation of the noise to take out, in levels; 0 denoises nothing.
+
+        Returns:
+            the job, which must be finished or abandoned before the next one begins.
+        """
+        width = frame.shape[1]
+        rows = max(BLOCK_PIXELS // width, 1)
+        if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
+            self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
+        job = Job(frame, mean, noise, rows, self._slots, self._local)
+        job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
+        return job
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+class Job:
+    """One frame on its way; made by `FusedPass.begin`."""
+
+    def __init__(
+        self, frame: np.ndarray, mean: np.ndarray, noise: float, rows: int, slots: list[Slot], local: threading.local
+    ) -> None:
+        height, width = frame.shape[:2]
+        self.helpers: list[Future[None]] = []
+        self._kernels = open_kernels()
+        self._where = curves.plan(width, height)
+        self._steps = FINE if noise > 0 else LEVELS
+        self._offset = self._where.span * np.uint16(len(self._steps.share))
+        self._noise = noise
+        self._image, self._attention = np.empty_like(frame), np.empty((height, width), np.uint8)
+        self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
+        if noise > 0:
+            calm = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
+            self._mean = as_rows(calm)
+        self._rows, self._local = rows, local
+        # Threads take from these; one call of next() or popleft() is atomic.
+        self._fresh = iter(curves.blocks(width, height, rows))
+        self._free, self._ready = iter(slots), deque[tuple[Block, Slot]]()
+        self._grid: np.ndarray | None = None
+        self._go = threading.Event()
+
+    def finish(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Apply a grid of curves to the frame.
+
+        Args:
+            grid: float32 in [0, 1], 25 x 9 x 16: 24 curve values and u, as from `CurveGrid.curves`.
+
+        Returns:
+            (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W), both made anew for each frame.
+        """
+        self._grid = np.ascontiguousarray(grid)
+        self._go.set()
+        try:
+            self._work(self._grid)
+        finally:
+            for helper in self.helpers:
+                helper.result()
+        return self._image, self._attention
+
+    def abandon(self) -> None:
+        """Give the frame up: there will be no curves for it."""
+        self._go.set()
+        for helper in self.helpers:
+            helper.result()
+
+    def help(self) -> None:
+        """Prepare blocks until the curves come, then take part in the rest."""
+        scratch = self._scratch()
+        while not self._go.is_set():
+            slot = next(self._free, None)
+            block = next(self._fresh, None) if slot else None
+            if slot is None or block is None:
+                break
+            self._prepare(block, slot, scratch)
+            self._ready.append((block, slot))
+        self._go.wait()
+        if self._grid is not None:
+            self._work(self._grid)
+
+    def _work(self, grid: np.ndarray) -> None:
+        """Enhance blocks until none is left."""
+        scratch = self._scratch()
+        tile = -1
+        while True:
+            try:
+                block, slot = self._ready.popleft()
+            except IndexError:
+                fresh = next(self._fresh, None)
+                if fresh is None:
+                    return
+                block, slot = fresh, scratch.slot
+                self._prepare(block, slot, scratch)
+            if block.tile != tile:
+                tile = block.tile
+                place = (tile, self._steps.edges, self._steps.share, self._where.begins, self._where.right)
+                self._kernels.curves.tabulate(grid, *place, scratch.drawn, scratch.table, scratch.wide)
+            self._enhance(block, slot, scratch)
+
+    def _scratch(self) -> Scratch:
+        """Return this thread's scratch, kept from frame to frame of the same kind."""
+        kind = (self._rows, len(self._where.right), len(self._steps.share))
+        if getattr(self._local, "kind", None) != kind:
+            self._local.kind, self._local.scratch = kind, new_scratch(*kind)
+        scratch: Scratch = self._local.scratch
+        return scratch
+
+    def _prepare(self, block: Block, slot: Slot, scratch: Scratch) -> None:
+        target = (block.first, block.last, slot.levels, slot.index, self._attention)
+        if self._noise > 0:
+            how = (LUMA_REACH * self._noise, CHROMA_REACH * self._noise, len(self._steps.share), self._offset)
+            self._kernels.denoise.clean(self._frame, self._mean, *how, scratch.luma, scratch.planes, *target)
+        else:
+            self._kernels.curves.unpack(self._frame, self._offset, *target)
+
+    def _enhance(self, block: Block, slot: Slot, scratch: Scratch) -> None:
+        how = (scratch.table, scratch.wide, self._where.below, self._where.right, scratch.found)
+        self._kernels.curves.enhance(slot.levels, slot.index, *how, block.first, block.last, self._out)
