@@ -17,7 +17,7 @@ THUMBNAIL_WH = (256, 144)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
-FINE_STEPS = 512
+FINE_STEPS = 64 * (KNOTS - 1) + 1
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
 """Knot values of the curves that change nothing, 24 x 1 x 1."""
@@ -98,5 +98,5 @@ def steps_at(roots: np.ndarray) -> Steps:
 LEVELS = steps_at(np.sqrt(np.arange(256) / 255))
 """One step for each level."""
 FINE = steps_at(np.arange(FINE_STEPS) / (FINE_STEPS - 1))
-"""512 steps, uniform in sqrt(x): so that denoised shades between two levels are kept apart."""
+"""64 steps between knots, uniform in sqrt(x): so that denoised shades between two levels are kept apart."""
 

@@ -16,7 +16,7 @@ from illumigan_model.kernels import as_rows, open_kernels
 
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
-LUMA_REACH, CHROMA_REACH = 6.5, 3.5
+LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 SAMPLED_ROWS = 16
 
 
