@@ -26,9 +26,15 @@ def halve(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
 
 
-def surroundings(frame: np.ndarray) -> np.ndarray:
-    """Return the quarter-size mean picture of a frame: uint8 BGR, (H // 4) x (W // 4) x 3."""
-    return halve(halve(frame))
+def surroundings(frame: np.ndarray, *halves: np.ndarray) -> np.ndarray:
+    """Return the quarter-size mean picture of a frame: uint8 BGR, (H // 4) x (W // 4) x 3.
+
+    `halves` are its half-size mean picture, the half of that and so on, as far as they have been made already.
+    """
+    pictures = [frame, *halves]
+    while len(pictures) < 3:
+        pictures.append(halve(pictures[-1]))
+    return pictures[2]
 
 
 def estimate_noise(frame: np.ndarray) -> float:

@@ -114,9 +114,8 @@ class Enhancer:
         """
         frame = check_frame(bgr)
         clock = Stopwatch()
-        half = denoise.halve(frame)
-        mean = denoise.halve(half)
-        thumbnail = shrink(frame, half, mean)
+        pictures = halves(frame)
+        thumbnail = shrink(pictures[-1])
         luma_in = mean_luma(thumbnail)
         clock.stop("thumbnail")
         share = self.strength * self._gate(luma_in, thumbnail, time.monotonic() if stamp is None else stamp)
@@ -126,7 +125,7 @@ class Enhancer:
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
             return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
         if self._runtime.architecture == "curve_grid":
-            image, attention = self._enhance_by_curves(frame, mean, thumbnail, share, clock)
+            image, attention = self._enhance_by_curves(pictures, thumbnail, share, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
         luma_out = mean_luma(image[:: max(len(image) // SAMPLED_ROWS, 1)])
@@ -158,13 +157,15 @@ class Enhancer:
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _enhance_by_curves(
-        self, frame: np.ndarray, mean: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
+        self, pictures: list[np.ndarray], thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        noise = np.float32(denoise.estimate_noise(frame) if self.denoise > 0 else 0)
-        if self.temporal:
-            noise = self._stabilizer.smooth("noise", noise)
-        job = self._fused_pass.begin(frame, mean, self.denoise * share * float(noise))
-        clock.stop("noise")
+        def look() -> tuple[float, np.ndarray]:
+            noise = np.float32(denoise.estimate_noise(pictures[0]) if self.denoise > 0 else 0)
+            if self.temporal:
+                noise = self._stabilizer.smooth("noise", noise)
+            return self.denoise * share * float(noise), denoise.surroundings(*pictures)
+
+        job = self._fused_pass.begin(pictures[0], look)
         try:
             grid = self._runtime.infer(as_planes(thumbnail))
             check_finite(grid)
@@ -198,12 +199,16 @@ class Enhancer:
         """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
-        mean = denoise.surroundings(frame)
         answer = self._runtime.infer(as_planes(shrink(frame)))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
+            denoise.estimate_noise(frame)
             for noise in (0.0, 1.0):
-                self._fused_pass.begin(frame, mean, noise).finish(answer)
+
+                def look(noise: float = noise) -> tuple[float, np.ndarray]:
+                    return noise, denoise.surroundings(frame)
+
+                self._fused_pass.begin(frame, look).finish(answer)
 
 
 class Stopwatch:
@@ -250,17 +255,20 @@ def mean_luma(bgr: np.ndarray) -> float:
     return (LUMA_RGB[0] * red + LUMA_RGB[1] * green + LUMA_RGB[2] * blue) / 255
 
 
-def shrink(*pictures: np.ndarray) -> np.ndarray:
-    """Return the 256 x 144 thumbnail (uint8 BGR) of a frame, which comes first, followed by its halves of halves.
-
-    It is halved while it is at least twice as large as the thumbnail, and the rest is done by linear interpolation;
-    that is within half a level of area averaging, and many times faster.
-    """
+def halves(frame: np.ndarray) -> list[np.ndarray]:
+    """Return a frame and its halves of halves (`denoise.halve`), down to the last one larger than the thumbnail."""
+    pictures = [frame]
     width, height = THUMBNAIL_WH
-    large = [picture for picture in pictures if picture.shape[1] >= width and picture.shape[0] >= height]
-    picture = large[-1] if large else pictures[0]
-    while picture.shape[1] >= 2 * width and picture.shape[0] >= 2 * height:
-        picture = denoise.halve(picture)
+    while pictures[-1].shape[1] >= 2 * width and pictures[-1].shape[0] >= 2 * height:
+        pictures.append(denoise.halve(pictures[-1]))
+    return pictures
+
+
+def shrink(picture: np.ndarray) -> np.ndarray:
+    """Return the 256 x 144 thumbnail (uint8 BGR) of the last of a frame's `halves`, by linear interpolation.
+
+    For the curves that is as good as area averaging all the way, and many times faster.
+    """
     return cv2.resize(picture, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR)
 
 

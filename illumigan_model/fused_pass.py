@@ -3,13 +3,14 @@
 A frame is cut into blocks of rows that stay in a core's cache on their way from the frame to the result. A block is
 first prepared (split into colours and denoised, or only split), then its levels go through the curves. Threads take
 one block after another, so that one which the system has put to sleep holds nobody up. Preparing needs no curves:
-other threads do that while the caller's thread still runs the network.
+other threads look how noisy the frame is and prepare blocks while the caller's thread still runs the network.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 
 from illumigan_model import curves
-from illumigan_model.curves import FINE, GRID_WH, LEVELS, SPANS, Block
+from illumigan_model.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
 from illumigan_model.denoise import CHROMA_REACH, LUMA_REACH
 from illumigan_model.kernels import as_rows, open_kernels
 
@@ -59,12 +60,27 @@ def new_scratch(rows: int, width: int, steps: int) -> Scratch:
     )
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How blocks are prepared: with how much denoising, from which surroundings, for which tables."""
+
+    noise: float
+    mean: np.ndarray
+    steps: Steps
+    offset: np.ndarray
+
+
+Look = Callable[[], tuple[float, np.ndarray]]
+"""Looks at the frame and returns the standard deviation of the noise to take out, in levels (0: denoise nothing), and
+the frame's `denoise.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
+
+
 class FusedPass:
     """Threads and memory to enhance one frame after another; the memory is kept from frame to frame.
 
     Example:
         >>> fused = FusedPass(threads=2)
-        >>> job = fused.begin(frame, surroundings(frame), noise)
+        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), surroundings(frame)))
         >>> image, attention = job.finish(grid)
     """
 
@@ -75,13 +91,12 @@ class FusedPass:
         self._local = threading.local()
         self._slots: list[Slot] = []
 
-    def begin(self, frame: np.ndarray, mean: np.ndarray, noise: float) -> Job:
+    def begin(self, frame: np.ndarray, look: Look) -> Job:
         """Begin to enhance a frame, and prepare blocks of it until the curves come.
 
         Args:
             frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
-            mean: its `denoise.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3; only looked at to denoise.
-            noise: standard deviation of the noise to take out, in levels; 0 denoises nothing.
+            look: called once, by the thread that first has time for it.
 
         Returns:
             the job, which must be finished or abandoned before the next one begins.
@@ -90,7 +105,7 @@ class FusedPass:
         rows = max(BLOCK_PIXELS // width, 1)
         if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
             self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
-        job = Job(frame, mean, noise, rows, self._slots, self._local)
+        job = Job(frame, look, rows, self._slots, self._local)
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
 
@@ -102,21 +117,15 @@ class FusedPass:
 class Job:
     """One frame on its way; made by `FusedPass.begin`."""
 
-    def __init__(
-        self, frame: np.ndarray, mean: np.ndarray, noise: float, rows: int, slots: list[Slot], local: threading.local
-    ) -> None:
+    def __init__(self, frame: np.ndarray, look: Look, rows: int, slots: list[Slot], local: threading.local) -> None:
         height, width = frame.shape[:2]
         self.helpers: list[Future[None]] = []
         self._kernels = open_kernels()
         self._where = curves.plan(width, height)
-        self._steps = FINE if noise > 0 else LEVELS
-        self._offset = self._where.span * np.uint16(len(self._steps.share))
-        self._noise = noise
+        self._look, self._looking = look, threading.Lock()
+        self._manner: Manner | None = None
         self._image, self._attention = np.empty_like(frame), np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
-        if noise > 0:
-            calm = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
-            self._mean = as_rows(calm)
         self._rows, self._local = rows, local
         # Threads take from these; one call of next() or popleft() is atomic.
         self._fresh = iter(curves.blocks(width, height, rows))
@@ -150,13 +159,14 @@ class Job:
 
     def help(self) -> None:
         """Prepare blocks until the curves come, then take part in the rest."""
-        scratch = self._scratch()
+        manner = self._find_manner()
+        scratch = self._scratch(manner)
         while not self._go.is_set():
             slot = next(self._free, None)
             block = next(self._fresh, None) if slot else None
             if slot is None or block is None:
                 break
-            self._prepare(block, slot, scratch)
+            self._prepare(block, slot, manner, scratch)
             self._ready.append((block, slot))
         self._go.wait()
         if self._grid is not None:
@@ -164,7 +174,9 @@ class Job:
 
     def _work(self, grid: np.ndarray) -> None:
         """Enhance blocks until none is left."""
-        scratch = self._scratch()
+        manner = self._find_manner()
+        scratch = self._scratch(manner)
+        where, steps = self._where, manner.steps
         tile = -1
         while True:
             try:
@@ -174,29 +186,39 @@ class Job:
                 if fresh is None:
                     return
                 block, slot = fresh, scratch.slot
-                self._prepare(block, slot, scratch)
+                self._prepare(block, slot, manner, scratch)
+            common = (scratch.table, scratch.wide)
             if block.tile != tile:
                 tile = block.tile
-                place = (tile, self._steps.edges, self._steps.share, self._where.begins, self._where.right)
-                self._kernels.curves.tabulate(grid, *place, scratch.drawn, scratch.table, scratch.wide)
-            self._enhance(block, slot, scratch)
+                between = (tile, steps.edges, steps.share, where.begins, where.right)
+                self._kernels.curves.tabulate(grid, *between, scratch.drawn, *common)
+            rows = (where.below, where.right, scratch.found, block.first, block.last)
+            self._kernels.curves.enhance(slot.levels, slot.index, *common, *rows, self._out)
 
-    def _scratch(self) -> Scratch:
+    def _find_manner(self) -> Manner:
+        """Return how blocks are prepared; the first thread that asks finds it out."""
+        with self._looking:
+            if self._manner is None:
+                noise, mean = self._look()
+                steps = FINE if noise > 0 else LEVELS
+                calm = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
+                offset = self._where.span * np.uint16(len(steps.share))
+                self._manner = Manner(noise, as_rows(calm), steps, offset)
+            return self._manner
+
+    def _scratch(self, manner: Manner) -> Scratch:
         """Return this thread's scratch, kept from frame to frame of the same kind."""
-        kind = (self._rows, len(self._where.right), len(self._steps.share))
+        kind = (self._rows, len(self._where.right), len(manner.steps.share))
         if getattr(self._local, "kind", None) != kind:
             self._local.kind, self._local.scratch = kind, new_scratch(*kind)
         scratch: Scratch = self._local.scratch
         return scratch
 
-    def _prepare(self, block: Block, slot: Slot, scratch: Scratch) -> None:
+    def _prepare(self, block: Block, slot: Slot, manner: Manner, scratch: Scratch) -> None:
         target = (block.first, block.last, slot.levels, slot.index, self._attention)
-        if self._noise > 0:
-            how = (LUMA_REACH * self._noise, CHROMA_REACH * self._noise, len(self._steps.share), self._offset)
-            self._kernels.denoise.clean(self._frame, self._mean, *how, scratch.luma, scratch.planes, *target)
+        if manner.noise > 0:
+            reach = (LUMA_REACH * manner.noise, CHROMA_REACH * manner.noise)
+            how = (*reach, len(manner.steps.share), manner.offset, scratch.luma, scratch.planes)
+            self._kernels.denoise.clean(self._frame, manner.mean, *how, *target)
         else:
-            self._kernels.curves.unpack(self._frame, self._offset, *target)
-
-    def _enhance(self, block: Block, slot: Slot, scratch: Scratch) -> None:
-        how = (scratch.table, scratch.wide, self._where.below, self._where.right, scratch.found)
-        self._kernels.curves.enhance(slot.levels, slot.index, *how, block.first, block.last, self._out)
+            self._kernels.curves.unpack(self._frame, manner.offset, *target)

@@ -22,9 +22,13 @@ def grid():
     return np.concatenate([knots, rng.random((1, 9, 16), dtype=np.float32)])
 
 
+def begin(fused, frame, noise):
+    return fused.begin(frame, lambda: (noise, surroundings(frame)))
+
+
 def enhance(frame, grid, noise=0.0, threads=2):
     fused = FusedPass(threads)
-    made = fused.begin(frame, surroundings(frame), noise).finish(grid)
+    made = begin(fused, frame, noise).finish(grid)
     fused.close()
     return made
 
@@ -68,9 +72,9 @@ def test_the_number_of_threads_changes_no_pixel(day, grid, width, height, noise)
 
 def test_a_result_that_is_kept_is_not_overwritten(day, night, grid):
     fused = FusedPass(2)
-    image, attention = fused.begin(day, surroundings(day), 1.0).finish(grid)
+    image, attention = begin(fused, day, 1.0).finish(grid)
     before = image.copy(), attention.copy()
-    fused.begin(night, surroundings(night), 1.0).finish(grid)
+    begin(fused, night, 1.0).finish(grid)
     assert (image == before[0]).all()
     assert (attention == before[1]).all()
 
@@ -80,14 +84,14 @@ def test_memory_is_made_once_and_serves_frames_of_other_sizes_too(day, grid):
     for width, height in [(640, 361), (131, 77), (640, 361)]:
         frame = picture(day, width, height)
         for noise in (2.0, 0.0):
-            made = fused.begin(frame, surroundings(frame), noise).finish(grid)
+            made = begin(fused, frame, noise).finish(grid)
             assert (made[0] == enhance(frame, grid, noise)[0]).all()
 
 
 def test_a_job_may_be_abandoned(day, grid):
     fused = FusedPass(2)
-    fused.begin(day, surroundings(day), 2.0).abandon()
-    made, _ = fused.begin(day, surroundings(day), 2.0).finish(grid)
+    begin(fused, day, 2.0).abandon()
+    made, _ = begin(fused, day, 2.0).finish(grid)
     assert (made == enhance(day, grid, 2.0)[0]).all()
 
 
