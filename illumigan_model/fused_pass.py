@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 import cv2
@@ -128,10 +128,13 @@ class Job:
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
         self._rows, self._local = rows, local
         # Threads take from these; one call of next() or popleft() is atomic.
-        self._fresh = iter(curves.blocks(width, height, rows))
+        blocks = curves.blocks(width, height, rows)
+        self._fresh, self._done = iter(blocks), iter(range(1, len(blocks) + 1))
         self._free, self._ready = iter(slots), deque[tuple[Block, Slot]]()
+        self._last = len(blocks)
         self._grid: np.ndarray | None = None
-        self._go = threading.Event()
+        self._go, self._end = threading.Event(), threading.Event()
+        self._error: Exception | None = None
 
     def finish(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Apply a grid of curves to the frame.
@@ -146,31 +149,38 @@ class Job:
         self._go.set()
         try:
             self._work(self._grid)
-        finally:
-            for helper in self.helpers:
-                helper.result()
+            # Only blocks are waited for; a helper that still sleeps has none.
+            self._end.wait()
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self.abandon()
+            raise
         return self._image, self._attention
 
     def abandon(self) -> None:
-        """Give the frame up: there will be no curves for it."""
+        """Give the frame up, without curves or half-way through."""
         self._go.set()
-        for helper in self.helpers:
-            helper.result()
+        wait(self.helpers)  # they may still write into memory that the next frame needs
 
     def help(self) -> None:
         """Prepare blocks until the curves come, then take part in the rest."""
-        manner = self._find_manner()
-        scratch = self._scratch(manner)
-        while not self._go.is_set():
-            slot = next(self._free, None)
-            block = next(self._fresh, None) if slot else None
-            if slot is None or block is None:
-                break
-            self._prepare(block, slot, manner, scratch)
-            self._ready.append((block, slot))
-        self._go.wait()
-        if self._grid is not None:
-            self._work(self._grid)
+        try:
+            manner = self._find_manner()
+            scratch = self._scratch(manner)
+            while not self._go.is_set():
+                slot = next(self._free, None)
+                block = next(self._fresh, None) if slot else None
+                if slot is None or block is None:
+                    break
+                self._prepare(block, slot, manner, scratch)
+                self._ready.append((block, slot))
+            self._go.wait()
+            if self._grid is not None:
+                self._work(self._grid)
+        except Exception as error:  # of whatever kind: the caller's thread shall raise it
+            self._error = error
+            self._end.set()
 
     def _work(self, grid: np.ndarray) -> None:
         """Enhance blocks until none is left."""
@@ -194,6 +204,8 @@ class Job:
                 self._kernels.curves.tabulate(grid, *between, scratch.drawn, *common)
             rows = (where.below, where.right, scratch.found, block.first, block.last)
             self._kernels.curves.enhance(slot.levels, slot.index, *common, *rows, self._out)
+            if next(self._done) == self._last:
+                self._end.set()
 
     def _find_manner(self) -> Manner:
         """Return how blocks are prepared; the first thread that asks finds it out."""

@@ -95,6 +95,14 @@ def test_a_job_may_be_abandoned(day, grid):
     assert (made == enhance(day, grid, 2.0)[0]).all()
 
 
+def test_an_error_of_a_helper_is_raised_and_the_next_frame_is_served(day, grid):
+    fused = FusedPass(2)
+    with pytest.raises(ZeroDivisionError):
+        fused.begin(day, lambda: (1 / 0, day)).finish(grid)
+    made, _ = begin(fused, day, 2.0).finish(grid)
+    assert (made == enhance(day, grid, 2.0)[0]).all()
+
+
 def test_the_running_path_needs_no_torch():
     code = "import sys, illumigan_model.enhancer as e; e.Enhancer(); sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
