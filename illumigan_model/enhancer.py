@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
-from illumigan_model import curves
-from illumigan_model.attention import attention_u8, luminance_u8
+from illumigan_model import curves, denoise
+from illumigan_model.attention import LUMA_RGB, attention_u8
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.fused_pass import FusedPass
+from illumigan_model.kernels import as_rows, open_kernels
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.stabilizer import Stabilizer, night_share
 
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
+SAMPLED_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,7 @@ class Enhancer:
         self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
         self.threads = threads or min(len(os.sched_getaffinity(0)), 4)
         self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads)
-        self._pool = ThreadPoolExecutor(max(self.threads - 1, 1), thread_name_prefix="curves")
+        self._fused_pass = FusedPass(self.threads)
         self._stabilizer = Stabilizer()
         self._is_closed = False
         self._warm_up()
@@ -113,9 +115,9 @@ class Enhancer:
         """
         frame = check_frame(bgr)
         clock = Stopwatch()
-        mean = curves.surroundings(frame)
-        thumbnail = shrink(frame, mean)
-        luma_in = float(luminance_u8(thumbnail).mean() / 255)
+        pictures = halves(frame)
+        thumbnail = shrink(pictures[-1])
+        luma_in = mean_luma(thumbnail)
         clock.stop("thumbnail")
         share = self.strength * self._gate(luma_in, thumbnail, time.monotonic() if stamp is None else stamp)
         if share < INVISIBLE:
@@ -124,10 +126,10 @@ class Enhancer:
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
             return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
         if self._runtime.architecture == "curve_grid":
-            image, attention = self._enhance_by_curves(frame, mean, thumbnail, share, clock)
+            image, attention = self._enhance_by_curves(pictures, thumbnail, share, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
-        luma_out = float(luminance_u8(image[::8, ::8]).mean() / 255)
+        luma_out = mean_luma(image[:: max(len(image) // SAMPLED_ROWS, 1)])
         return EnhancedFrame(image, attention, self._report(clock, None, luma_in, luma_out))
 
     def reset(self) -> None:
@@ -146,7 +148,7 @@ class Enhancer:
         """Free the runtime and the threads; calling it twice is fine."""
         if not self._is_closed:
             self._is_closed = True
-            self._pool.shutdown()
+            self._fused_pass.close()
             self._runtime.close()
 
     def __enter__(self) -> Enhancer:
@@ -164,18 +166,28 @@ class Enhancer:
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _enhance_by_curves(
-        self, frame: np.ndarray, mean: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
+        self, pictures: list[np.ndarray], thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        grid = self._runtime.infer(as_planes(thumbnail))
-        check_finite(grid)
+        def look() -> tuple[float, np.ndarray]:
+            noise = np.float32(denoise.estimate_noise(pictures[0]) if self.denoise > 0 else 0)
+            if self.temporal:
+                noise = self._stabilizer.smooth("noise", noise)
+            return self.denoise * share * float(noise), denoise.surroundings(*pictures)
+
+        job = self._fused_pass.begin(pictures[0], look)
+        try:
+            grid = self._runtime.infer(as_planes(thumbnail))
+            check_finite(grid)
+        except BaseException:
+            job.abandon()
+            raise
         clock.stop("network")
-        noise = np.float32(curves.estimate_noise(frame) if self.denoise > 0 else 0)
         if self.temporal:
-            grid, noise = self._stabilizer.smooth("grid", grid), self._stabilizer.smooth("noise", noise)
+            grid = self._stabilizer.smooth("grid", grid)
         grid = grid.copy()
         grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
         clock.stop("stabilize")
-        enhanced = curves.apply(frame, mean, grid, self.denoise * share * float(noise), self._pool, self.threads)
+        enhanced = job.finish(grid)
         clock.stop("apply")
         return enhanced
 
@@ -196,15 +208,16 @@ class Enhancer:
         """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
-        mean = curves.surroundings(frame)
-        answer = self._runtime.infer(as_planes(shrink(frame, mean)))
+        answer = self._runtime.infer(as_planes(shrink(frame)))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
+            denoise.estimate_noise(frame)
             for noise in (0.0, 1.0):
-                try:
-                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
-                except OSError:  # a full disk keeps numba from storing what it compiled, not from running it
-                    curves.apply(frame, mean, answer, noise, self._pool, self.threads)
+
+                def look(noise: float = noise) -> tuple[float, np.ndarray]:
+                    return noise, denoise.surroundings(frame)
+
+                self._fused_pass.begin(frame, look).finish(answer)
 
 
 class Stopwatch:
@@ -245,15 +258,31 @@ def check_finite(answer: np.ndarray) -> None:
         raise ModelError("The network answered with something that is not a number; try another runtime.")
 
 
-def shrink(frame: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Return the 256 x 144 thumbnail (uint8 BGR) of a frame by area averaging.
+def mean_luma(bgr: np.ndarray) -> float:
+    """Return the mean luminance in [0, 1] of a picture, uint8 BGR."""
+    blue, green, red, _ = cv2.mean(np.ascontiguousarray(bgr))
+    return (LUMA_RGB[0] * red + LUMA_RGB[1] * green + LUMA_RGB[2] * blue) / 255
 
-    It is made from the frame's quarter-size mean picture where that is large enough, which is much faster.
+
+def halves(frame: np.ndarray) -> list[np.ndarray]:
+    """Return a frame and its halves of halves (`denoise.halve`), down to the last one larger than the thumbnail."""
+    pictures = [frame]
+    width, height = THUMBNAIL_WH
+    while pictures[-1].shape[1] >= 2 * width and pictures[-1].shape[0] >= 2 * height:
+        pictures.append(denoise.halve(pictures[-1]))
+    return pictures
+
+
+def shrink(picture: np.ndarray) -> np.ndarray:
+    """Return the 256 x 144 thumbnail (uint8 BGR) of the last of a frame's `halves`, by linear interpolation.
+
+    For the curves that is as good as area averaging all the way, and many times faster.
     """
-    is_enough = mean.shape[1] >= THUMBNAIL_WH[0] and mean.shape[0] >= THUMBNAIL_WH[1]
-    return cv2.resize(mean if is_enough else frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
+    return cv2.resize(picture, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR)
 
 
 def as_planes(bgr: np.ndarray) -> np.ndarray:
-    """Turn uint8 BGR H x W x 3 into float32 RGB 1 x 3 x H x W in [0, 1]."""
-    return np.ascontiguousarray(bgr[None, :, :, ::-1].transpose(0, 3, 1, 2), dtype=np.float32) * np.float32(1 / 255)
+    """Turn a picture, uint8 BGR H x W x 3, contiguous, into float32 RGB 1 x 3 x H x W in [0, 1]."""
+    planes = np.empty((1, 3, *bgr.shape[:2]), np.float32)
+    open_kernels().pictures.split(as_rows(bgr), planes[0])
+    return planes

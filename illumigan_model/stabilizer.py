@@ -42,7 +42,7 @@ class Stabilizer:
         gap = stamp - self.stamp
         is_same_scene = self.thumbnail is not None and 0 <= gap <= LONGEST_GAP
         if is_same_scene and self.thumbnail is not None:
-            is_same_scene = float(cv2.absdiff(thumbnail, self.thumbnail).mean()) <= 255 * CUT_DISTANCE
+            is_same_scene = cv2.norm(thumbnail, self.thumbnail, cv2.NORM_L1) <= 255 * CUT_DISTANCE * thumbnail.size
         if not is_same_scene:
             self.states.clear()
         self.weight = 1 - math.exp(-(gap or USUAL_GAP) / CALM_SECONDS)

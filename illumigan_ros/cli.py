@@ -16,7 +16,7 @@ import typer
 
 from illumigan_model.engine_cache import PATIENCE_S
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros import demo, play_bag
+from illumigan_ros import benchmark, demo, play_bag
 from illumigan_ros.command_line import progress_bar, require_positive, run
 from illumigan_ros.output_files import make_folder, require_other_place
 
@@ -131,6 +131,7 @@ def enhance_bag(
     _conclude(outcome, "images", out)
 
 
+app.command("benchmark")(benchmark.command)
 app.command("demo")(demo.command)
 app.command("play-bag")(play_bag.command)
 

@@ -50,6 +50,14 @@ def require_positive(option: str, value: float | None) -> None:
         raise FrameError(f"{option} must be a number above 0, not {value:g}.")
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """Return width and height of a size such as 1280x720; raises FrameError if it is none of at least 16x16."""
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and int(width) >= 16 and int(height) >= 16):
+        raise FrameError(f"--size must look like 1280x720 and be at least 16x16, not {text}.")
+    return int(width), int(height)
+
+
 @contextmanager
 def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
     """Show a progress bar on stderr; gives a function to call after each step. A total of None or 0 means unknown."""

@@ -18,7 +18,7 @@ import typer
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagWriter, camera_info_cdr, image_cdr
-from illumigan_ros.command_line import progress_bar, require_positive
+from illumigan_ros.command_line import parse_size, progress_bar, require_positive
 from illumigan_ros.demo_report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.environment import ros_environment
 from illumigan_ros.footage import NANOSECONDS, Footage
@@ -186,15 +186,8 @@ def command(
     require_positive("--seconds", seconds)
     # Without this, a polite `kill` would leave the three processes to the kernel and half a bag on the disk.
     signal.signal(signal.SIGTERM, _leave)
-    show(Wish(out, bag or video, topic, _parse_size(size), seconds, model, runtime))
+    show(Wish(out, bag or video, topic, parse_size(size), seconds, model, runtime))
 
 
 def _leave(_signal: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + signal.SIGTERM)
-
-
-def _parse_size(text: str) -> tuple[int, int]:
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) >= 16 and int(height) >= 16):
-        raise FrameError(f"--size must look like 1280x720 and be at least 16x16, not {text}.")
-    return int(width), int(height)

@@ -102,7 +102,7 @@ def _gpu() -> Finding:
 def look_at_enhancer() -> Iterator[Finding]:
     """Weights, and every runtime tried on a real frame."""
     try:
-        from illumigan_model import curves
+        from illumigan_model.kernels import kernel_reason
         from illumigan_model.runtimes.select import RUNTIMES
         from illumigan_model.weights import available_models, find_weights
     except ImportError as error:
@@ -113,7 +113,7 @@ def look_at_enhancer() -> Iterator[Finding]:
             yield Finding(f"weights {model}", GOOD, f"sha256 as shipped ({find_weights(model)})")
         except ModelError as error:
             yield Finding(f"weights {model}", BAD, str(error))
-    slow = curves.kernel_reason()
+    slow = kernel_reason()
     kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {version('numba')}"
     yield Finding("kernel", NOTE if slow else GOOD, kernel)
     threads = len(os.sched_getaffinity(0))

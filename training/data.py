@@ -182,7 +182,7 @@ class SampleSet(Dataset[Sample]):
         still = expose(relit.radiance, replace(camera, shot=0.0, read=0.0, jpeg=0), rng)
         wanted = (255 * relit.wanted[:, :, ::-1]).astype(np.uint8)
         if kind == "night":  # even light alone looks hazy; half of what is wanted is the local contrast there is
-            wanted = cv2.addWeighted(clahe(wanted, clip=1.5), 0.5, raise_contrast(still), 0.5, 0)
+            wanted = np.asarray(cv2.addWeighted(clahe(wanted, clip=1.5), 0.5, raise_contrast(still), 0.5, 0), np.uint8)
         dark = colours(shot)
         sample = self._sample(dark, shot, wanted, rng, files)
         return sample._replace(calm=planes(NOISE_LEFT * dark + (1 - NOISE_LEFT) * colours(still)))
