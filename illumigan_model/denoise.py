@@ -1,10 +1,10 @@
 """How noisy a frame is, and what its denoising needs; the denoising itself is part of the fused pass (`curves`).
 
 Luminance passes a small bilateral filter (Tomasi and Manduchi, "Bilateral filtering for gray and color images",
-ICCV 1998): the mean of the 13 pixels at most two steps away, weighted by how alike they are. Colour is split into the
-mean of its surroundings, a quarter-size picture, and what departs from it; small departures are cut off (the coring of
-Simoncelli and Adelson, "Noise removal via Bayesian wavelet coring", ICIP 1996). Dark places get more of both than
-bright ones.
+ICCV 1998): the mean of the 13 pixels at most two steps away, weighted by how alike they are; the four that touch count
+in any case, as noise also makes specks like nothing around them. Colour is split into the mean of its surroundings, a
+quarter-size picture, and what departs from it; small departures are cut off (the coring of Simoncelli and Adelson,
+"Noise removal via Bayesian wavelet coring", ICIP 1996). Dark places get more of both than bright ones.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import numpy as np
 
 from illumigan_model.kernels import as_rows, open_kernels
 
+# How much the pixels that touch one count at least where the noise is a level or more, and by its square below that.
+TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5

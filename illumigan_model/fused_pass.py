@@ -19,7 +19,7 @@ import numpy as np
 
 from illumigan_model import curves
 from illumigan_model.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
-from illumigan_model.denoise import CHROMA_REACH, LUMA_REACH
+from illumigan_model.denoise import CHROMA_REACH, LUMA_REACH, TOUCH
 from illumigan_model.kernels import as_rows, open_kernels
 
 BLOCK_PIXELS = 1 << 15
@@ -229,7 +229,7 @@ class Job:
     def _prepare(self, block: Block, slot: Slot, manner: Manner, scratch: Scratch) -> None:
         target = (block.first, block.last, slot.levels, slot.index, self._attention)
         if manner.noise > 0:
-            reach = (LUMA_REACH * manner.noise, CHROMA_REACH * manner.noise)
+            reach = (LUMA_REACH * manner.noise, TOUCH * min(manner.noise, 1.0) ** 2, CHROMA_REACH * manner.noise)
             how = (*reach, len(manner.steps.share), manner.offset, scratch.luma, scratch.planes)
             self._kernels.denoise.clean(self._frame, manner.mean, *how, *target)
         else:

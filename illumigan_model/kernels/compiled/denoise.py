@@ -98,30 +98,44 @@ def smooth(
     bottom: int,
     around: np.ndarray,
     reach: np.float32,
+    touch: np.float32,
     shift: np.ndarray,
 ) -> None:
-    """Write how far the bilateral filter moves each pixel of a row; the five rows it looks at are slots of `luma`."""
+    """Write how far the bilateral filter moves each pixel of a row; the five rows it looks at are slots of `luma`.
+
+    The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too.
+    """
     for x in range(shift.shape[0]):
         here = luma[centre, x + 2]
         limit = reach * around[3, x]
-        tightness = F(1) / (limit * limit + F(1e-6))
-        away = luma[top, x + 2] - here
-        weight = likeness(away, tightness)
-        total = weight * away
-        away = luma[bottom, x + 2] - here
-        alike = likeness(away, tightness)
-        total, weight = total + alike * away, weight + alike
-        for i in range(1, 4):
+        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * around[3, x]
+        total, weight = F(0), F(1)  # the pixel itself
+        for i in range(0, 5, 4):
+            away = luma[centre, x + i] - here
+            alike = likeness(away, tightness)
+            total, weight = total + alike * away, weight + alike
+        for i in range(1, 4, 2):
             away = luma[upper, x + i] - here
             alike = likeness(away, tightness)
             total, weight = total + alike * away, weight + alike
             away = luma[lower, x + i] - here
             alike = likeness(away, tightness)
             total, weight = total + alike * away, weight + alike
-        for i in range(5):  # the pixel itself is one of these
             away = luma[centre, x + i] - here
-            alike = likeness(away, tightness)
+            alike = max(likeness(away, tightness), least)
             total, weight = total + alike * away, weight + alike
+        away = luma[top, x + 2] - here
+        alike = likeness(away, tightness)
+        total, weight = total + alike * away, weight + alike
+        away = luma[bottom, x + 2] - here
+        alike = likeness(away, tightness)
+        total, weight = total + alike * away, weight + alike
+        away = luma[upper, x + 2] - here
+        alike = max(likeness(away, tightness), least)
+        total, weight = total + alike * away, weight + alike
+        away = luma[lower, x + 2] - here
+        alike = max(likeness(away, tightness), least)
+        total, weight = total + alike * away, weight + alike
         shift[x] = total / weight
 
 
@@ -170,6 +184,7 @@ def clean(
     frame: np.ndarray,
     mean: np.ndarray,
     luma_reach: float,
+    touch: float,
     chroma_limit: float,
     steps: int,
     offset: np.ndarray,
@@ -204,6 +219,6 @@ def clean(
             luminance(frame, y + 2, luma, (y + 2) % 5)
         attend(luma, y % 5, attention, y)
         top, above, beneath, bottom = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
-        smooth(luma, top % 5, above % 5, y % 5, beneath % 5, bottom % 5, around, F(luma_reach), shift)
+        smooth(luma, top % 5, above % 5, y % 5, beneath % 5, bottom % 5, around, F(luma_reach), F(touch), shift)
         block = (levels, index, y - first)
         clean_row(frame, y, luma, y % 5, shift, around, F(chroma_limit), steps, offset, *block)

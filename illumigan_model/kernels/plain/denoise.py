@@ -26,6 +26,7 @@ def clean(
     frame: np.ndarray,
     mean: np.ndarray,
     luma_reach: float,
+    touch: float,
     chroma_limit: float,
     steps: int,
     offset: np.ndarray,
@@ -49,7 +50,7 @@ def clean(
     share = (1 - around_luma / 255) ** 2
     departure = block - tall[REACH:-REACH, None] - (around - around_luma[:, None])
     limit = chroma_limit * share[:, None]
-    block += smooth(tall, luma_reach * share)[:, None] - np.clip(departure, -limit, limit)
+    block += smooth(tall, luma_reach * share, np.float32(touch) * share)[:, None] - np.clip(departure, -limit, limit)
     np.clip(block, 0, 255, out=block)
     block_index[:] = np.sqrt(block) * np.float32((steps - 1) / np.sqrt(255)) + np.float32(0.5)
     block_index += offset
@@ -66,8 +67,11 @@ def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
     return wide.transpose(0, 2, 1)
 
 
-def smooth(luma: np.ndarray, limit: np.ndarray) -> np.ndarray:
-    """Return how far the bilateral filter moves each luminance (n x W; `luma` has two rows more at each end)."""
+def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray) -> np.ndarray:
+    """Return how far the bilateral filter moves each luminance (n x W; `luma` has two rows more at each end).
+
+    The four pixels that touch one count at least `least`.
+    """
     rows, width = limit.shape
     centre = luma[REACH:-REACH]
     wide = cv2.copyMakeBorder(luma, 0, 0, REACH, REACH, cv2.BORDER_REPLICATE)
@@ -75,7 +79,7 @@ def smooth(luma: np.ndarray, limit: np.ndarray) -> np.ndarray:
     total, weight = np.zeros_like(centre), np.zeros_like(centre)
     for dy, dx in NEIGHBOURS:
         away = wide[REACH + dy : REACH + dy + rows, REACH + dx : REACH + dx + width] - centre
-        alike = np.maximum(1 - away * away * tightness, 0)
+        alike = np.maximum(1 - away * away * tightness, least if abs(dy) + abs(dx) == 1 else 0)
         total += alike * away
         weight += alike
     return total / weight
