@@ -99,6 +99,10 @@ class Enhancer:
         """Name of the runtime in use."""
         return self._runtime.name
 
+    def describe(self) -> str:
+        """Return which runtime runs, on what device and at which precision."""
+        return self._runtime.describe()
+
     def enhance(self, bgr: np.ndarray, stamp: float | None = None) -> EnhancedFrame:
         """Enhance one frame.
 

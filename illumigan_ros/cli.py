@@ -184,6 +184,7 @@ def evaluate(
     ] = None,
     baselines: Annotated[bool, typer.Option(help="Measure auto-gamma and CLAHE, too.")] = True,
     daylight_gate: Annotated[bool, typer.Option(help="Let bright photos pass the models unchanged.")] = True,
+    runtime: Runtime = "auto",
     vgg: Annotated[Optional[Path], typer.Option(help="VGG-16 weights; measures the feature distance, too.")] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for table.md, table.csv and contact_sheet.jpg.")] = None,
 ) -> None:
@@ -200,8 +201,9 @@ def evaluate(
         evaluation.prepare(out, photos)
     features = open_features("vgg16", vgg) if vgg is not None else None
     models = model or ([] if runs else ["curve_grid"])
+    how = {"baselines": baselines, "daylight_gate": daylight_gate}
     with (
-        training.open_contenders(models, runs or [], baselines=baselines, daylight_gate=daylight_gate) as contenders,
+        training.open_contenders(models, runs or [], runtime=runtime, **how) as contenders,
         progress_bar("evaluating", len(photos)) as advance,
     ):
         done = training.evaluate(photos, contenders, features, advance)

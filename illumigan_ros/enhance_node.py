@@ -148,7 +148,7 @@ class EnhanceNode(LifecycleNode):
 
     def _load(self, runtime: str) -> Enhancer:
         enhancer = Enhancer(model=self._settings["model"], runtime=runtime)
-        self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.runtime}.")
+        self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.describe()}.")
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
         return enhancer
@@ -215,6 +215,7 @@ class EnhanceNode(LifecycleNode):
         values = {"model": self._settings["model"], "runtime": self._enhancer.runtime if self._enhancer else "none"}
         values |= self._engine.values()
         if self._enhancer is not None:
+            values["runtime in detail"] = self._enhancer.describe()
             values |= {f"runtime not used {n}": why for n, why in enumerate(self._enhancer.runtime_reasons, 1)}
         if self._worker is not None and self._image_input is not None:
             values["input reliability"] = self._image_input.reliability

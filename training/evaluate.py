@@ -133,7 +133,12 @@ def photos_in(folder: Path) -> list[Path]:
 
 @contextmanager
 def open_contenders(
-    models: Sequence[str], runs: Sequence[Path] = (), *, baselines: bool = True, daylight_gate: bool = True
+    models: Sequence[str],
+    runs: Sequence[Path] = (),
+    *,
+    baselines: bool = True,
+    daylight_gate: bool = True,
+    runtime: str = "auto",
 ) -> Iterator[list[Contender]]:
     """Load what is to be compared: the input, the baselines, models, training runs.
 
@@ -142,6 +147,7 @@ def open_contenders(
         runs: folders of training runs.
         baselines: have auto-gamma and CLAHE on L among them.
         daylight_gate: let bright photos pass the models unchanged, as an Enhancer does unless told otherwise.
+        runtime: what runs the models; "torch" shows AttentionUNet whole frames, others a reduced one on the CPU.
 
     Raises:
         IllumiganError: a folder is not one of a run.
@@ -157,9 +163,9 @@ def open_contenders(
     with ExitStack() as stack:
 
         def load(name: str, model: str, chosen: dict[str, str]) -> Contender:
-            enhancer = stack.enter_context(Enhancer(model, daylight_gate=daylight_gate, temporal=False))
-            runtime = f"{enhancer.runtime}, {enhancer.threads} threads"
-            return Contender(name, still(enhancer), runtime, chosen)
+            enhancer = stack.enter_context(Enhancer(model, runtime, daylight_gate=daylight_gate, temporal=False))
+            how = f"{enhancer.describe()}, {enhancer.threads} threads"
+            return Contender(name, still(enhancer), how, chosen)
 
         contenders += [load(names[model], model, {}) for model in dict.fromkeys(models)]
         for run, all_settings in settings.items():
