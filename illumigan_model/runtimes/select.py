@@ -28,7 +28,7 @@ ORDERS = {
     ("cpu", "curve_grid"): ("onnxruntime", "openvino", "torch"),
     ("cpu", "attention_unet"): ("openvino", "onnxruntime", "torch"),
 }
-"""What "auto" tries, fastest first. On two cores of an AMD Zen 4: a CurveGrid's thumbnail takes 0.6 ms in ONNX Runtime
+"""What "auto" tries, fastest first. On two cores of an AMD EPYC: a CurveGrid's thumbnail takes 0.6 ms in ONNX Runtime
 and 1.2 ms in OpenVINO, an AttentionUNet of width 16 at 352x288 25 ms in OpenVINO, 63 ms in ONNX Runtime and 62 ms in
 PyTorch, which runs frames at full size. The orders for a GPU are not measured. torch2trt converts for minutes, so it
 must be asked for."""
