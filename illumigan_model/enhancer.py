@@ -12,6 +12,7 @@ import numpy as np
 from illumigan_model import curves, denoise
 from illumigan_model.attention import LUMA_RGB, attention_u8
 from illumigan_model.curves import THUMBNAIL_WH
+from illumigan_model.darkness import worth_lifting
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.fused_pass import FusedPass
 from illumigan_model.kernels import as_rows, open_kernels
@@ -186,9 +187,10 @@ class Enhancer:
             job.abandon()
             raise
         clock.stop("network")
-        if self.temporal:
-            grid = self._stabilizer.smooth("grid", grid)
         grid = grid.copy()
+        grid[:-1] = curves.IDENTITY + worth_lifting(thumbnail) * (grid[:-1] - curves.IDENTITY)
+        if self.temporal:
+            grid = self._stabilizer.smooth("grid", grid).copy()
         grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
         clock.stop("stabilize")
         enhanced = job.finish(grid)
