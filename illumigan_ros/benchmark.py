@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 SIZES = ["352x288", "640x360", "1280x720", "1920x1080"]
 FRAMES = 4
 FEWEST_TURNS = 3
-OURS, PLAIN, SINGLE = "illumigan", "illumigan, no denoise", "illumigan, 1 thread"
+OURS, PLAIN, SINGLE = "illumigan", "without denoising", "on one thread"
 COPY, CLAHE, ZERO_DCE = "copy", "CLAHE on L", "Zero-DCE++"
 PACKAGES = ("illumigan", "numpy", "opencv-python", "onnxruntime", "numba", "torch")
 
