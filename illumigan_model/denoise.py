@@ -9,7 +9,6 @@ quarter-size picture, and what departs from it; small departures are cut off (th
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from illumigan_model.kernels import as_rows, open_kernels
@@ -20,23 +19,6 @@ TOUCH = 0.5
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 SAMPLED_ROWS = 16
-
-
-def halve(picture: np.ndarray) -> np.ndarray:
-    """Return the half-size mean picture: uint8 BGR, H x W x 3 to (H // 2) x (W // 2) x 3."""
-    height, width = picture.shape[0] // 2, picture.shape[1] // 2
-    return cv2.resize(picture[: 2 * height, : 2 * width], (width, height), interpolation=cv2.INTER_AREA)
-
-
-def surroundings(frame: np.ndarray, *halves: np.ndarray) -> np.ndarray:
-    """Return the quarter-size mean picture of a frame: uint8 BGR, (H // 4) x (W // 4) x 3.
-
-    `halves` are its half-size mean picture, the half of that and so on, as far as they have been made already.
-    """
-    pictures = [frame, *halves]
-    while len(pictures) < 3:
-        pictures.append(halve(pictures[-1]))
-    return pictures[2]
 
 
 def estimate_noise(frame: np.ndarray) -> float:

@@ -16,6 +16,7 @@ from illumigan_model.darkness import worth_lifting
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.fused_pass import FusedPass
 from illumigan_model.kernels import as_rows, open_kernels
+from illumigan_model.reductions import Reductions
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.stabilizer import Stabilizer, night_share
@@ -42,7 +43,10 @@ class Report:
 
 @dataclass(frozen=True)
 class EnhancedFrame:
-    """An enhanced frame (uint8 BGR H x W x 3), its attention map (uint8 H x W) and the report."""
+    """An enhanced frame (uint8 BGR H x W x 3), its attention map (uint8 H x W) and the report.
+
+    Both arrays are made for this frame alone: keep them or write into them as you like.
+    """
 
     image: np.ndarray
     attention: np.ndarray
@@ -92,6 +96,8 @@ class Enhancer:
         self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads)
         self._fused_pass = FusedPass(self.threads)
         self._stabilizer = Stabilizer()
+        self._reductions = Reductions()
+        self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
         self._is_closed = False
         self._warm_up()
 
@@ -120,8 +126,8 @@ class Enhancer:
         """
         frame = check_frame(bgr)
         clock = Stopwatch()
-        pictures = halves(frame)
-        thumbnail = shrink(pictures[-1])
+        self._reductions.begin(frame)
+        thumbnail = self._reductions.thumbnail()
         luma_in = mean_luma(thumbnail)
         clock.stop("thumbnail")
         share = self.strength * self._gate(luma_in, thumbnail, time.monotonic() if stamp is None else stamp)
@@ -131,7 +137,7 @@ class Enhancer:
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
             return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
         if self._runtime.architecture == "curve_grid":
-            image, attention = self._enhance_by_curves(pictures, thumbnail, share, clock)
+            image, attention = self._enhance_by_curves(frame, thumbnail, share, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
         luma_out = mean_luma(image[:: max(len(image) // SAMPLED_ROWS, 1)])
@@ -171,17 +177,17 @@ class Enhancer:
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _enhance_by_curves(
-        self, pictures: list[np.ndarray], thumbnail: np.ndarray, share: float, clock: Stopwatch
+        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
         def look() -> tuple[float, np.ndarray]:
-            noise = np.float32(denoise.estimate_noise(pictures[0]) if self.denoise > 0 else 0)
+            noise = np.float32(denoise.estimate_noise(frame) if self.denoise > 0 else 0)
             if self.temporal:
                 noise = self._stabilizer.smooth("noise", noise)
-            return self.denoise * share * float(noise), denoise.surroundings(*pictures)
+            return self.denoise * share * float(noise), self._reductions.surroundings()
 
-        job = self._fused_pass.begin(pictures[0], look)
+        job = self._fused_pass.begin(frame, look)
         try:
-            grid = self._runtime.infer(as_planes(thumbnail))
+            grid = self._runtime.infer(as_planes(thumbnail, self._planes))
             check_finite(grid)
         except BaseException:
             job.abandon()
@@ -214,14 +220,15 @@ class Enhancer:
         """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
-        answer = self._runtime.infer(as_planes(shrink(frame)))
+        self._reductions.begin(frame)
+        answer = self._runtime.infer(as_planes(self._reductions.thumbnail()))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
             denoise.estimate_noise(frame)
             for noise in (0.0, 1.0):
 
                 def look(noise: float = noise) -> tuple[float, np.ndarray]:
-                    return noise, denoise.surroundings(frame)
+                    return noise, self._reductions.surroundings()
 
                 self._fused_pass.begin(frame, look).finish(answer)
 
@@ -270,25 +277,8 @@ def mean_luma(bgr: np.ndarray) -> float:
     return (LUMA_RGB[0] * red + LUMA_RGB[1] * green + LUMA_RGB[2] * blue) / 255
 
 
-def halves(frame: np.ndarray) -> list[np.ndarray]:
-    """Return a frame and its halves of halves (`denoise.halve`), down to the last one larger than the thumbnail."""
-    pictures = [frame]
-    width, height = THUMBNAIL_WH
-    while pictures[-1].shape[1] >= 2 * width and pictures[-1].shape[0] >= 2 * height:
-        pictures.append(denoise.halve(pictures[-1]))
-    return pictures
-
-
-def shrink(picture: np.ndarray) -> np.ndarray:
-    """Return the 256 x 144 thumbnail (uint8 BGR) of the last of a frame's `halves`, by linear interpolation.
-
-    For the curves that is as good as area averaging all the way, and many times faster.
-    """
-    return cv2.resize(picture, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR)
-
-
-def as_planes(bgr: np.ndarray) -> np.ndarray:
-    """Turn a picture, uint8 BGR H x W x 3, contiguous, into float32 RGB 1 x 3 x H x W in [0, 1]."""
-    planes = np.empty((1, 3, *bgr.shape[:2]), np.float32)
+def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:
+    """Turn a picture, uint8 BGR H x W x 3, into float32 RGB 1 x 3 x H x W in [0, 1]; in `memory` if that is given."""
+    planes = np.empty((1, 3, *bgr.shape[:2]), np.float32) if memory is None else memory
     open_kernels().pictures.split(as_rows(bgr), planes[0])
     return planes

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from illumigan_model import curves
@@ -72,7 +71,7 @@ class Manner:
 
 Look = Callable[[], tuple[float, np.ndarray]]
 """Looks at the frame and returns the standard deviation of the noise to take out, in levels (0: denoise nothing), and
-the frame's `denoise.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
+the frame's `Reductions.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
 
 
 class FusedPass:
@@ -80,7 +79,7 @@ class FusedPass:
 
     Example:
         >>> fused = FusedPass(threads=2)
-        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), surroundings(frame)))
+        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), reductions.surroundings()))
         >>> image, attention = job.finish(grid)
     """
 
@@ -213,9 +212,8 @@ class Job:
             if self._manner is None:
                 noise, mean = self._look()
                 steps = FINE if noise > 0 else LEVELS
-                calm = cv2.blur(mean, (3, 3), borderType=cv2.BORDER_REPLICATE)
                 offset = self._where.span * np.uint16(len(steps.share))
-                self._manner = Manner(noise, as_rows(calm), steps, offset)
+                self._manner = Manner(noise, as_rows(mean), steps, offset)
             return self._manner
 
     def _scratch(self, manner: Manner) -> Scratch:

@@ -33,14 +33,17 @@ if TYPE_CHECKING:
 SIZES = ["352x288", "640x360", "1280x720", "1920x1080"]
 FRAMES = 4
 FEWEST_TURNS = 3
-OURS, PLAIN, SINGLE = "illumigan", "illumigan, no denoise", "illumigan, 1 thread"
+OURS, PLAIN, SINGLE = "illumigan", "without denoising", "on one thread"
 COPY, CLAHE, ZERO_DCE = "copy", "CLAHE on L", "Zero-DCE++"
 PACKAGES = ("illumigan", "numpy", "opencv-python", "onnxruntime", "numba", "torch")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """What shall be measured: `sizes` (width, height), on how many threads, for how many seconds a size."""
+    """What shall be measured: `sizes` (width, height), on how many threads, for how many seconds a size.
+
+    `start` tells whether the start of a fresh process is measured, too.
+    """
 
     sizes: list[tuple[int, int]]
     image: Path | None
@@ -48,6 +51,7 @@ class Wish:
     seconds: float
     model: str
     runtime: str
+    start: bool = True
 
 
 def benchmark(wish: Wish, advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
@@ -71,9 +75,11 @@ def benchmark(wish: Wish, advance: Callable[[], None] = lambda: None) -> dict[st
             sizes.append(measure_size(size, enhancers, wish))
             advance()
         runtime = enhancers[OURS].runtime
-    largest = max(wish.sizes, key=lambda size: size[0] * size[1])
-    start = measure_start(largest, wish.model, wish.runtime, wish.threads)
-    advance()
+    start = None
+    if wish.start:
+        largest = max(wish.sizes, key=lambda size: size[0] * size[1])
+        start = measure_start(largest, wish.model, wish.runtime, wish.threads)
+        advance()
     return {
         "machine": describe_machine(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -84,7 +90,7 @@ def benchmark(wish: Wish, advance: Callable[[], None] = lambda: None) -> dict[st
         "picture": str(wish.image) if wish.image else "rendered night drive",
         "threads": wish.threads,
         "sizes": sizes,
-        "start": {"size": "{}x{}".format(*largest)} | start,
+        "start": start,
         "growth": growth(sizes),
     }
 
@@ -203,6 +209,7 @@ def command(
     seconds: Annotated[float, typer.Option(help="How long each size is measured.")] = 10.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
     plot: Annotated[Optional[Path], typer.Option(help="Draw cost against pixels into this PNG.")] = None,  # noqa: UP045
+    start: Annotated[bool, typer.Option(help="Measure the start of a fresh process, too.")] = True,
     model: Annotated[str, typer.Option(help="Name of shipped weights, or a path to a file.")] = "curve_grid",
     runtime: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
 ) -> None:
@@ -216,10 +223,10 @@ def command(
     sizes = list(dict.fromkeys(parse_size(text) for text in size))
     if plot is not None:
         benchmark_report.require_plottable(plot, len(sizes))
-    wish = Wish(sizes, image, threads or min(cores, 4), seconds, model, runtime)
+    wish = Wish(sizes, image, threads or min(cores, 4), seconds, model, runtime, start)
     if image is not None:
         get_frames(sizes[0], image)  # says now if it cannot be read
-    with progress_bar("measuring", len(sizes) + 1) as advance:
+    with progress_bar("measuring", len(sizes) + start) as advance:
         result = benchmark(wish, advance)
     if plot is not None:
         benchmark_report.draw(result, plot)

@@ -39,11 +39,12 @@ def show(result: dict[str, Any]) -> None:
         console.print(f"stages in ms: {stages}", highlight=False)
         if "speedup" in size:
             console.print(f"{result['threads']} threads are {size['speedup']:.2f} times as fast as one")
-    console.print(
-        f"a fresh process at {start['size']}: first frame after {start['total_s']:.2f} s "
-        f"(import {start['import_s']:.2f}, load {start['load_s']:.2f}), {start['cold_total_s']:.1f} s if kernels "
-        f"must be compiled; {start['peak_mb']:.0f} MB at most"
-    )
+    if start:
+        console.print(
+            f"a fresh process at {start['size']}: first frame after {start['total_s']:.2f} s "
+            f"(import {start['import_s']:.2f}, load {start['load_s']:.2f}), {start['cold_total_s']:.1f} s if kernels "
+            f"must be compiled; {start['peak_mb']:.0f} MB at most"
+        )
     if result["growth"]:
         growth = result["growth"]
         console.print(
@@ -84,9 +85,9 @@ def draw(result: dict[str, Any], plot: Path) -> None:
     for value in ticks(top):
         cv2.line(canvas, place(0, value), place(right, value), GREY)
         write(f"{value:g}", (LEFT - 45, place(0, value)[1] + 5))
-    for size, x in zip(sizes, pixels, strict=True):
+    for index, (size, x) in enumerate(zip(sizes, pixels, strict=True)):
         cv2.line(canvas, place(x, 0), place(x, top), GREY)
-        write(size["size"], (place(x, 0)[0] - 35, HEIGHT - BOTTOM + 20))
+        write(size["size"], (place(x, 0)[0] - 35, HEIGHT - BOTTOM + 18 + 16 * (index % 2)))  # small sizes lie close
     slope, base = np.polyfit(pixels, costs[OURS], 1)
     cv2.line(canvas, place(0, base), place(right, base + slope * right), LINES[OURS], 1, cv2.LINE_AA)
     for row, (name, cost) in enumerate(costs.items()):

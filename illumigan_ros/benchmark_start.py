@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from illumigan_model.errors import IllumiganError
 
@@ -19,14 +20,14 @@ FRAMES = 20
 TIMEOUT = 300.0  # seconds; compiling the kernels on a slow machine takes a while
 
 
-def measure_start(size: tuple[int, int], model: str, runtime: str, threads: int) -> dict[str, float]:
+def measure_start(size: tuple[int, int], model: str, runtime: str, threads: int) -> dict[str, Any]:
     """Return seconds (import, load, first frame, their total, and the total with kernels to compile) and peak MB."""
     arguments = [*map(str, size), model, runtime, str(threads)]
     run_child(arguments, {})  # compiled kernels are on the disk after this
     start = run_child(arguments, {})
     with tempfile.TemporaryDirectory() as folder:
         cold = run_child(arguments, {"NUMBA_CACHE_DIR": folder})
-    return start | {"cold_total_s": cold["total_s"]}
+    return {"size": "{}x{}".format(*size), **start, "cold_total_s": cold["total_s"]}
 
 
 def run_child(arguments: list[str], environment: dict[str, str]) -> dict[str, float]:

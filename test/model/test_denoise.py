@@ -2,9 +2,16 @@ import numpy as np
 import pytest
 
 from illumigan_model import curves, denoise
-from illumigan_model.denoise import estimate_noise, surroundings
+from illumigan_model.denoise import estimate_noise
 from illumigan_model.fused_pass import FusedPass
 from illumigan_model.kernels import compiled, plain
+from illumigan_model.reductions import Reductions
+
+
+def surroundings_of(frame):
+    reductions = Reductions()
+    reductions.begin(frame)
+    return reductions.surroundings()
 
 
 @pytest.fixture(scope="module")
@@ -12,7 +19,7 @@ def denoised():
     """Denoise a frame and change nothing else."""
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
-    yield lambda frame, noise: fused.begin(frame, lambda: (noise, surroundings(frame))).finish(same)[0]
+    yield lambda frame, noise: fused.begin(frame, lambda: (noise, surroundings_of(frame))).finish(same)[0]
     fused.close()
 
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from illumigan_model import fused_pass
-from illumigan_model.denoise import surroundings
 from illumigan_model.fused_pass import FusedPass
 from illumigan_model.generators.curve_grid import apply_curves
 from illumigan_model.kernels import plain
+from illumigan_model.reductions import Reductions
 
 SIZES = [(16, 16), (17, 31), (131, 77), (640, 361)]
 
@@ -22,8 +22,14 @@ def grid():
     return np.concatenate([knots, rng.random((1, 9, 16), dtype=np.float32)])
 
 
+def surroundings_of(frame):
+    reductions = Reductions()
+    reductions.begin(frame)
+    return reductions.surroundings()
+
+
 def begin(fused, frame, noise):
-    return fused.begin(frame, lambda: (noise, surroundings(frame)))
+    return fused.begin(frame, lambda: (noise, surroundings_of(frame)))
 
 
 def enhance(frame, grid, noise=0.0, threads=2):
