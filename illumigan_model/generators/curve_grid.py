@@ -77,6 +77,8 @@ class CurveGrid(nn.Module):
 
     sums: Tensor
     identity: Tensor
+    bins: Tensor
+    first_bin: Tensor
 
     def __init__(self, config: CurveGridConfig | None = None) -> None:
         super().__init__()
@@ -101,6 +103,10 @@ class CurveGrid(nn.Module):
         # the rises of the curve that changes nothing: (k+1)^2 - k^2, scaled to add up to 1
         identity = (2 * torch.arange(rises) + 1) / rises**2
         self.register_buffer("identity", identity[None, :, None, None], persistent=False)
+        # what lies above interval k - 1 and not above k, the mean over three colours, as a constant 1x1 convolution
+        bins = torch.eye(rises)[:, 1:] - torch.eye(rises)[:, :-1]
+        self.register_buffer("bins", bins.repeat_interleave(3, dim=1)[:, :, None, None] / 3, persistent=False)
+        self.register_buffer("first_bin", torch.eye(rises)[0], persistent=False)
 
     def curves(self, thumbnail: Tensor) -> Tensor:
         """Return the tone curves of a thumbnail.
@@ -115,7 +121,7 @@ class CurveGrid(nn.Module):
         features = self.stem(torch.cat([root, attention(thumbnail)], dim=1))
         for block in self.blocks:
             features = features + block(features)
-        tiles = tile_histograms(thumbnail)
+        tiles = F.conv2d(tile_ramps(thumbnail), self.bins, self.first_bin)
         around = F.avg_pool2d(tiles, 3, stride=1, padding=1, count_include_pad=False)
         features = torch.cat([F.avg_pool2d(features, 2, 2), tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
@@ -168,20 +174,20 @@ def linear_matrix(source: int, target: int) -> Tensor:
     return hat(position[:, None] - index).float()
 
 
-def tile_histograms(thumbnail: Tensor) -> Tensor:
-    """Return each tile's soft histogram of its pixels' R, G and B values over the 7 intervals between knots.
+def tile_ramps(thumbnail: Tensor) -> Tensor:
+    """Return how far each tile's pixels lie above each interval between knots but the last, on average.
+
+    Their differences are the tile's soft histogram over the 7 intervals; a ramp costs half of what a hat does.
 
     Args:
         thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
 
     Returns:
-        float in [0, 1], N x 7 x 9 x 16; the seven shares of a tile add up to 1.
+        float in [0, 1], N x 18 x 9 x 16: R, G, B for each of 6 intervals; 0 is within or below it, 1 well above.
     """
-    last = KNOTS - 2
     position = (KNOTS - 1) * torch.sqrt(F.avg_pool2d(thumbnail, 2, 2) + 1e-8) - 0.5
-    position = position.clamp(0.0, float(last))
-    shares = [hat(position - k).mean(dim=1, keepdim=True) for k in range(last + 1)]
-    return F.avg_pool2d(torch.cat(shares, dim=1), 8, 8)
+    ramps = [torch.clamp(position - k, 0.0, 1.0) for k in range(KNOTS - 2)]
+    return F.avg_pool2d(torch.cat(ramps, dim=1), 8, 8)
 
 
 def hat(distance: Tensor) -> Tensor:
