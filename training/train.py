@@ -109,12 +109,15 @@ class Training:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=record is None) as progress:
             task = progress.add_task("training", total=self.steps, completed=self.first)
+            recent: list[dict[str, Tensor]] = []
             for step, batch in enumerate(self._batches(), self.first):
                 terms = self._step(step, batch)
                 progress.update(task, advance=1, description=f"loss {terms['total']:.4f}")
                 done = step + 1
+                recent.append(terms)
                 if record and (done % LOG_EVERY == 0 or done == self.steps):
-                    record.log(done, {name: float(term) for name, term in terms.items()})
+                    record.log(done, means(recent))
+                    recent.clear()
                 if done % self.config["save_every"] == 0 or done == self.steps:
                     self._keep(done, fixed, record)
         if record:
@@ -267,6 +270,11 @@ def rate_factor(progress: float, config: dict[str, Any]) -> float:
         return 1.0
     fallen = (progress - start) / (1 - start)
     return (1 + math.cos(math.pi * fallen)) / 2 if config["decay"] == "cosine" else 1 - fallen
+
+
+def means(recent: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Return the mean of each term over some steps."""
+    return {name: float(torch.stack([terms[name] for terms in recent]).mean()) for name in recent[-1]}
 
 
 def halves(scores: Tensor) -> tuple[Tensor, Tensor]:
