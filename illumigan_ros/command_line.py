@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_ros.deadline import deadline
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -87,5 +88,6 @@ def ros_node(name: str, ros_args: Sequence[str]) -> Iterator[Node]:
     try:
         yield node
     finally:
-        node.destroy_node()
-        rclpy.try_shutdown()
+        with deadline():
+            node.destroy_node()
+            rclpy.try_shutdown()

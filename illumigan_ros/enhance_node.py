@@ -27,6 +27,7 @@ from std_srvs.srv import SetBool, Trigger
 
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_ros.deadline import deadline
 from illumigan_ros.diagnostics import diagnostic_array
 from illumigan_ros.engine_build import EngineBuild, Stopped
 from illumigan_ros.frame_worker import LOG_PERIOD, FrameWorker
@@ -273,8 +274,10 @@ def main(args: list[str] | None = None) -> int:
     finally:
         if node is not None:
             node.release()
-            node.destroy_node()
-        rclpy.try_shutdown()
+        with deadline():
+            if node is not None:
+                node.destroy_node()
+            rclpy.try_shutdown()
     return 0
 
 
