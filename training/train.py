@@ -115,8 +115,9 @@ class Training:
                 progress.update(task, advance=1, description=f"loss {terms['total']:.4f}")
                 done = step + 1
                 recent.append(terms)
-                if record and (done % LOG_EVERY == 0 or done == self.steps):
-                    record.log(done, means(recent))
+                if done % LOG_EVERY == 0 or done == self.steps:
+                    if record:
+                        record.log(done, means(recent))
                     recent.clear()
                 if done % self.config["save_every"] == 0 or done == self.steps:
                     self._keep(done, fixed, record)
