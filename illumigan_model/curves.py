@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
-THUMBNAIL_WH = (256, 144)
+THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1

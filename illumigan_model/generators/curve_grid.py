@@ -9,11 +9,11 @@ a red or sodium lamp, whose channel would else run away). With A = 1 - luminance
 
     out = x + A (d + u (luminance(d) - d))
 
-Layout of the network, for a thumbnail of 256 x 144:
+Layout of the network, for a thumbnail of 128 x 72:
 
-    sqrt(RGB) + attention, 4 x 144 x 256
-    conv 3x3 /2 -> 16, separable /2 -> 32, separable /2 -> 64 at 32 x 18, 4 residual separable blocks
-    average pool to 16 x 9, joined by each tile's histogram and by the mean of the whole frame
+    sqrt(RGB) + attention, 4 x 72 x 128
+    conv 3x3 /2 -> 16, separable /2 -> 32, separable /2 -> 64 at 16 x 9, 4 residual separable blocks
+    joined by each tile's luminance histogram, that of its surroundings, and the mean of the whole frame
     two 1x1 convolutions -> 7 logits for the curve that the colours share + 3 x 7 for what a colour adds + 1 for u
 
 A curve runs from (0, 0) to (1, 1): black stays black, white stays white. Its 8 knots are uniform in sqrt(x), because
@@ -44,10 +44,10 @@ FLOOR = 0.5  # and always keeps this share of it
 
 @dataclass(frozen=True)
 class CurveGridConfig:
-    """Size of a CurveGrid: `width` channels after the first convolution, `blocks` residual blocks at 1/8 scale."""
+    """Size of a CurveGrid: `width` channels after the first convolution, `tile_blocks` residual blocks on the tiles."""
 
     width: int = 16
-    blocks: int = 4
+    tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
 
     def as_dict(self) -> dict[str, int | float]:
@@ -77,6 +77,7 @@ class CurveGrid(nn.Module):
 
     sums: Tensor
     identity: Tensor
+    ramps: Tensor
     bins: Tensor
     first_bin: Tensor
 
@@ -89,7 +90,7 @@ class CurveGrid(nn.Module):
             separable(width, 2 * width, stride=2),
             separable(2 * width, 4 * width, stride=2),
         )
-        self.blocks = nn.ModuleList(separable(4 * width, 4 * width) for _ in range(self.config.blocks))
+        self.blocks = nn.ModuleList(separable(4 * width, 4 * width) for _ in range(self.config.tile_blocks))
         self.whole = nn.Conv2d(4 * width + 2 * rises, 4 * width, 1)
         self.tiles = nn.Conv2d(4 * width + 2 * rises, 4 * width, 1)
         self.head = nn.Conv2d(4 * width, 4 * rises + 1, 1)
@@ -103,43 +104,60 @@ class CurveGrid(nn.Module):
         # the rises of the curve that changes nothing: (k+1)^2 - k^2, scaled to add up to 1
         identity = (2 * torch.arange(rises) + 1) / rises**2
         self.register_buffer("identity", identity[None, :, None, None], persistent=False)
-        # what lies above interval k - 1 and not above k, the mean over three colours, as a constant 1x1 convolution
+        # what lies above interval k - 1 and not above k, as a constant 1x1 convolution of ramps that begin at k + 1/2
+        self.register_buffer("ramps", (torch.arange(rises - 1) + 0.5)[None, :, None, None], persistent=False)
         bins = torch.eye(rises)[:, 1:] - torch.eye(rises)[:, :-1]
-        self.register_buffer("bins", bins.repeat_interleave(3, dim=1)[:, :, None, None] / 3, persistent=False)
+        self.register_buffer("bins", bins[:, :, None, None], persistent=False)
         self.register_buffer("first_bin", torch.eye(rises)[0], persistent=False)
 
     def curves(self, thumbnail: Tensor) -> Tensor:
         """Return the tone curves of a thumbnail.
 
         Args:
-            thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
+            thumbnail: float RGB in [0, 1], N x 3 x 72 x 128.
 
         Returns:
             float in [0, 1], N x 25 x 9 x 16: for R, G, B in turn the curve's value at each of the 8 knots, then u.
         """
-        root = torch.sqrt(thumbnail + 1e-5)
-        features = self.stem(torch.cat([root, attention(thumbnail)], dim=1))
+        light = luminance(thumbnail)
+        roots = torch.sqrt(torch.cat([thumbnail, light], dim=1) + 1e-5)
+        dark = 1.0 - light  # the attention map
+        features = self.stem(torch.cat([roots[:, :3], dark], dim=1))
         for block in self.blocks:
             features = features + block(features)
-        tiles = F.conv2d(tile_ramps(thumbnail), self.bins, self.first_bin)
+        tiles = self.histograms(roots[:, 3:])
         around = F.avg_pool2d(tiles, 3, stride=1, padding=1, count_include_pad=False)
-        features = torch.cat([F.avg_pool2d(features, 2, 2), tiles, around], dim=1)
+        features = torch.cat([features, tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
         logits = self.head(torch.relu(self.tiles(features) + whole))
         clipped = around - torch.relu(around - CLIP * self.identity)
         return self.curves_from_logits(logits, torch.log(clipped + FLOOR * self.identity))
 
+    def histograms(self, roots: Tensor) -> Tensor:
+        """Return the soft histogram of each tile over the intervals between knots.
+
+        From how far, on average, the tile's pixels lie above each interval but the last; their differences are the
+        histogram. A ramp costs half of what a knot's hat does.
+
+        Args:
+            roots: square root of luminance in [0, 1], N x 1 x 72 x 128.
+
+        Returns:
+            float in [0, 1], N x 7 x 9 x 16, which adds up to 1 over the 7 intervals.
+        """
+        above = torch.clamp((KNOTS - 1) * roots - self.ramps, 0.0, 1.0)
+        return F.conv2d(F.avg_pool2d(above, 8, 8), self.bins, self.first_bin)
+
     def curves_from_logits(self, logits: Tensor, start: Tensor) -> Tensor:
         """Turn N x 29 x 9 x 16 logits (shared, R, G, B, u) and the N x 7 x 9 x 16 start into N x 25 x 9 x 16 curves."""
         rises = KNOTS - 1
-        shared = start + logits[:, :rises]
-        colours = []
-        for colour in range(1, 4):
-            own = logits[:, colour * rises : (colour + 1) * rises]
-            steps = F.softmax(shared + self.config.colour_range * torch.tanh(own), dim=1)
-            colours.append(F.conv2d(steps, self.sums))
-        unison = torch.sigmoid(logits[:, 4 * rises :])
-        return torch.cat([*colours, unison], dim=1)
+        count, _, height, width = logits.shape
+        shared = (start + logits[:, :rises]).reshape(count, 1, rises, height, width)
+        own = logits[:, rises : 4 * rises].reshape(count, 3, rises, height, width)
+        colours = shared + self.config.colour_range * torch.tanh(own)
+        steps = F.softmax(colours.reshape(3 * count, rises, height, width), dim=1)
+        knots = F.conv2d(steps, self.sums).reshape(count, 3 * KNOTS, height, width)
+        return torch.cat([knots, torch.sigmoid(logits[:, 4 * rises :])], dim=1)
 
     def predict(self, image: Tensor) -> Tensor:
         """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""
@@ -172,22 +190,6 @@ def linear_matrix(source: int, target: int) -> Tensor:
     position = ((torch.arange(target, dtype=torch.float64) + 0.5) * source / target - 0.5).clamp(0, source - 1)
     index = torch.arange(source, dtype=torch.float64)[None, :]
     return hat(position[:, None] - index).float()
-
-
-def tile_ramps(thumbnail: Tensor) -> Tensor:
-    """Return how far each tile's pixels lie above each interval between knots but the last, on average.
-
-    Their differences are the tile's soft histogram over the 7 intervals; a ramp costs half of what a hat does.
-
-    Args:
-        thumbnail: float RGB in [0, 1], N x 3 x 144 x 256.
-
-    Returns:
-        float in [0, 1], N x 18 x 9 x 16: R, G, B for each of 6 intervals; 0 is within or below it, 1 well above.
-    """
-    position = (KNOTS - 1) * torch.sqrt(F.avg_pool2d(thumbnail, 2, 2) + 1e-8) - 0.5
-    ramps = [torch.clamp(position - k, 0.0, 1.0) for k in range(KNOTS - 2)]
-    return F.avg_pool2d(torch.cat(ramps, dim=1), 8, 8)
 
 
 def hat(distance: Tensor) -> Tensor:
