@@ -21,7 +21,7 @@ def worth_lifting(thumbnail: np.ndarray) -> np.ndarray:
     """Return how far the curves of each tile may leave the shades as they are.
 
     Args:
-        thumbnail: uint8 BGR, 144 x 256 x 3.
+        thumbnail: uint8 BGR, 72 x 128 x 3.
 
     Returns:
         float32 in [0, 1], 9 x 16: 1 everywhere in a picture without lamps.

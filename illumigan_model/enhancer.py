@@ -185,6 +185,7 @@ class Enhancer:
                 noise = self._stabilizer.smooth("noise", noise)
             return self.denoise * share * float(noise), self._reductions.surroundings()
 
+        lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._fused_pass.begin(frame, look)
         try:
             grid = self._runtime.infer(as_planes(thumbnail, self._planes))
@@ -194,7 +195,7 @@ class Enhancer:
             raise
         clock.stop("network")
         grid = grid.copy()
-        grid[:-1] = curves.IDENTITY + worth_lifting(thumbnail) * (grid[:-1] - curves.IDENTITY)
+        grid[:-1] = curves.IDENTITY + lifting * (grid[:-1] - curves.IDENTITY)
         if self.temporal:
             grid = self._stabilizer.smooth("grid", grid).copy()
         grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)

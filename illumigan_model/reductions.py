@@ -27,7 +27,7 @@ class Reductions:
         self._pictures = [frame]
 
     def thumbnail(self) -> np.ndarray:
-        """Return the 256 x 144 thumbnail, uint8 BGR, which is made anew.
+        """Return the 128 x 72 thumbnail, uint8 BGR, which is made anew.
 
         The frame is halved while it is at least twice as large, and the rest is done by linear interpolation: for the
         curves that is as good as area averaging all the way, and many times faster. What is still far from it then,

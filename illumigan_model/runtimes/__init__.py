@@ -1,7 +1,7 @@
 """Ways to run a generator, one a file; `select.open_runtime` picks the best one that works.
 
 A runtime is given an image batch of one, float32 RGB 1 x 3 x H x W in [0, 1], and returns the network's answer as
-float32: for CurveGrid the curves 25 x 9 x 16 of a 256 x 144 thumbnail, for AttentionUNet the enhanced image 3 x H x W.
+float32: for CurveGrid the curves 25 x 9 x 16 of a 128 x 72 thumbnail, for AttentionUNet the enhanced image 3 x H x W.
 Those that run a graph take images of the graph's size only; `reduced` brings frames to it and back.
 
 It is loaded by making it. `self_check.check` warms it up, and compares its answer with what it should be.

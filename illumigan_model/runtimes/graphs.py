@@ -66,7 +66,10 @@ def read_facts(metadata: Mapping[str, str], path: Path) -> GraphFacts:
     if graph != "core":
         raise ModelError(f"{path} is the {graph} graph, which runtimes do not run; export the core graph.")
     if facts.architecture == "curve_grid" and facts.size != THUMBNAIL_WH:
-        raise ModelError(f"{path} is for a thumbnail of {metadata['size']} instead of 256x144; export it again.")
+        raise ModelError(
+            f"{path} is for a thumbnail of {metadata['size']} instead of "
+            f"{THUMBNAIL_WH[0]}x{THUMBNAIL_WH[1]}; export it again."
+        )
     if not reference:
         raise ModelError(f"{path} does not say what it should answer (its reference is missing); export it again.")
     return facts

@@ -19,6 +19,7 @@ from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import CheckedRuntime
 
 PICTURE = Path(__file__).with_name("night.png")
+PICTURE_WH = (256, 144)  # for runtimes that take any size
 DIGEST_WH = (16, 9)
 PRECISION_OF_RECORD = 1e-3  # a reference is kept in half precision
 
@@ -56,7 +57,7 @@ def check(runtime: CheckedRuntime) -> None:
     Raises:
         ModelError: it fails, or its answer is not what it should be.
     """
-    image = night_picture(runtime.size or (256, 144))
+    image = night_picture(runtime.size or PICTURE_WH)
     answer = runtime.infer(image)
     if not np.isfinite(answer).all():
         raise ModelError("The network answered with something that is not a number; try another runtime.")

@@ -41,7 +41,8 @@ class TorchRuntime:
         self.network = load_checkpoint(find_weights(model, (".safetensors", ".pth")))
         self.curves = self.network.curves if isinstance(self.network, CurveGrid) else None
         self.architecture = "curve_grid" if self.curves else "attention_unet"
-        image = torch.from_numpy(self_check.night_picture((256, 144)))
+        self.size = THUMBNAIL_WH if self.curves else None
+        image = torch.from_numpy(self_check.night_picture(self.size or self_check.PICTURE_WH))
         with torch.inference_mode():
             self.right = self_check.digest(self._answer(image).numpy())
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

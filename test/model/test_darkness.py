@@ -1,10 +1,9 @@
 import cv2
 import numpy as np
 
+from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.darkness import worth_lifting
 from illumigan_model.enhancer import Enhancer
-
-SIZE = (256, 144)
 
 
 def road(lamps: bool) -> np.ndarray:
@@ -26,12 +25,12 @@ def test_the_sky_beside_lamps_stays_black_and_the_road_gets_brighter():
 
 
 def test_only_empty_tiles_beside_lamps_are_held_back():
-    share = worth_lifting(cv2.resize(road(True), SIZE, interpolation=cv2.INTER_AREA))
+    share = worth_lifting(cv2.resize(road(True), THUMBNAIL_WH, interpolation=cv2.INTER_AREA))
     assert share.shape == (9, 16)
     assert share[:3].max() < 0.3
     assert share[5:].min() == 1
-    assert (worth_lifting(cv2.resize(road(False), SIZE, interpolation=cv2.INTER_AREA)) == 1).all()
+    assert (worth_lifting(cv2.resize(road(False), THUMBNAIL_WH, interpolation=cv2.INTER_AREA)) == 1).all()
 
 
 def test_a_dim_room_is_lifted_whole(night):
-    assert worth_lifting(cv2.resize(night // 3, SIZE, interpolation=cv2.INTER_AREA)).min() == 1
+    assert worth_lifting(cv2.resize(night // 3, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)).min() == 1

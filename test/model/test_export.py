@@ -132,7 +132,7 @@ def test_an_exported_core_enhances_frames(tmp_path, night):
     mine = Enhancer(str(tmp_path / "mine.onnx"), "onnxruntime").enhance(night, 0.0).image
     shipped = Enhancer("curve_grid", "onnxruntime").enhance(night, 0.0).image
     assert np.abs(mine.astype(int) - shipped).max() <= 1
-    assert facts_of(onnx.load(tmp_path / "mine.onnx"))["size"] == "256x144"
+    assert facts_of(onnx.load(tmp_path / "mine.onnx"))["size"] == "128x72"
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_an_exported_core_enhances_frames(tmp_path, night):
         ("curve_grid", "x.onnx", {"graph": "full", "size": "1280x-720"}, "'1280x-720' is not a size"),
         ("curve_grid", "x.onnx", {"graph": "full", "size": "1280x8"}, "out of range; give sides of 16 to 8192"),
         ("curve_grid", "x.onnx", {"graph": "full", "size": "90000x720"}, "90000x720 is out of range"),
-        ("curve_grid", "x.onnx", {"size": "1280x720"}, "a thumbnail of 256x144 of whatever frame, and not 1280x720"),
+        ("curve_grid", "x.onnx", {"size": "1280x720"}, "a thumbnail of 128x72 of whatever frame, and not 1280x720"),
         ("curve_grid", "x.engine", {}, "must end in .onnx"),
         ("curve_grid", "no/such/x.onnx", {}, "no folder .*; make it first"),
         ("curve_grid", "folder.onnx", {}, "folder.onnx cannot be written"),

@@ -2,6 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
+from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.reductions import Reductions
 
 
@@ -11,7 +12,7 @@ def test_a_thumbnail_is_the_frame_averaged_over_areas(day, width, height):
     reductions = Reductions()
     reductions.begin(frame)
     made = reductions.thumbnail()
-    wanted = cv2.resize(frame, (256, 144), interpolation=cv2.INTER_AREA)
+    wanted = cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
     assert made.shape == wanted.shape
     assert abs(made.mean() - wanted.mean()) < 1
     assert cv2.PSNR(made, wanted) > 30
@@ -22,7 +23,7 @@ def test_the_thumbnail_of_a_small_frame_is_interpolated(day, width, height):
     frame = cv2.resize(day, (width, height), interpolation=cv2.INTER_AREA)
     reductions = Reductions()
     reductions.begin(frame)
-    assert (reductions.thumbnail() == cv2.resize(frame, (256, 144), interpolation=cv2.INTER_LINEAR)).all()
+    assert (reductions.thumbnail() == cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR)).all()
 
 
 @pytest.mark.parametrize("width,height", [(640, 360), (1283, 721), (17, 19)])

@@ -201,7 +201,7 @@ def test_weights_that_were_tampered_with_are_found_out_without_a_sha256(grid, tm
     "key,value,message",
     [
         ("graph", "full", "is the full graph, which runtimes do not run; export the core graph"),
-        ("size", "128x72", "for a thumbnail of 128x72 instead of 256x144"),
+        ("size", "256x144", "for a thumbnail of 256x144 instead of 128x72"),
         ("size", "large", "was not exported by illumigan"),
         ("reference", "", "its reference is missing.; export it again"),
         ("reference", "AAAA", "reference in the graph's metadata cannot be read"),
@@ -296,8 +296,8 @@ print({"torch", "onnx", "openvino", "tensorrt"} & set(sys.modules))
 
 
 def test_the_test_picture_is_a_night_picture_that_no_conversion_sees():
-    image = self_check.night_picture((256, 144))
-    assert image.shape == (1, 3, 144, 256)
+    image = self_check.night_picture(THUMBNAIL_WH)
+    assert image.shape == (1, 3, 72, 128)
     assert 0.02 < image.mean() < 0.15
     assert image.std() > 0.02
     reference = self_check.digest(TorchRuntime("curve_grid", 1).infer(image))

@@ -36,7 +36,7 @@ def test_every_graph_becomes_an_engine(architecture, precision, exported):
     assert (
         border
         == {
-            "curve_grid": [("thumbnail", (1, 3, 144, 256), trt.float32), ("curves", (1, 25, 9, 16), trt.float32)],
+            "curve_grid": [("thumbnail", (1, 3, 72, 128), trt.float32), ("curves", (1, 25, 9, 16), trt.float32)],
             "attention_unet": [("image", (1, 3, 90, 160), trt.float32), ("enhanced", (1, 3, 90, 160), trt.float32)],
         }[architecture]
     )

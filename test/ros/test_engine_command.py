@@ -89,7 +89,7 @@ def test_of_weights_without_a_graph_one_is_made_of_the_size(tensorrt, tmp_path):
         (["--model", "no_such_model"], "no model named 'no_such_model'"),
         (["--timeout", "0"], "--timeout must be a number above 0"),
         (["--timeout", "0.001"], "took more than 0.06 s"),
-        (["--size", "640x360"], "The core of a CurveGrid sees a thumbnail of 256x144"),
+        (["--size", "640x360"], "The core of a CurveGrid sees a thumbnail of 128x72"),
     ],
 )
 def test_what_cannot_be_built_is_one_sentence(tensorrt, arguments, complaint):
