@@ -17,7 +17,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test test-jazzy lint clean
+.PHONY: demo test test-jazzy lint gpu-check clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -34,6 +34,10 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
 	@mkdir -p .mypy_cache && ln -sfn ../training .mypy_cache/illumigan_training  # under its import name
 	MYPYPATH=.mypy_cache $(VENV)/bin/mypy -p illumigan_model -p illumigan_ros -p illumigan_training
+
+# Needs an NVIDIA card, and a TORCH that is built for it, as the default is on x86-64.
+gpu-check: $(VENV)/.ready-to-test
+	$(VENV)/bin/illumigan gpu-check
 
 clean:
 	rm -rf $(VENV) $(JAZZY_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache

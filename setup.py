@@ -60,7 +60,7 @@ setup(
             "ros-jazzy-ament-index-python",
         ],
         "train": [
-            "torch>=2.2",
+            "torch>=2.4",
             "lightning-fabric>=2.3",
             "safetensors>=0.4",
             "onnx>=1.15",

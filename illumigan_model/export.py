@@ -49,15 +49,15 @@ class Core(nn.Module):
 
 
 class Full(nn.Module):
-    """A generator from frame to frame."""
+    """A generator from frame to frame; `precision` is the type that the generator is given its image in."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, precision: torch.dtype = torch.float32) -> None:
         super().__init__()
-        self.generator = generator
+        self.generator, self.precision = generator, precision
 
     def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
         """Return (enhanced frame uint8 BGR N x H x W x 3, attention map uint8 N x H x W x 1) of a frame like that."""
-        bgr = frame.to(torch.float32).permute(0, 3, 1, 2) / 255
+        bgr = frame.to(self.precision).permute(0, 3, 1, 2) / 255
         image, dark = self.generator(swap_red_and_blue(bgr))
         return to_levels(swap_red_and_blue(image)), to_levels(dark)
 

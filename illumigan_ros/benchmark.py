@@ -12,12 +12,12 @@ import json
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
 
 import cv2
 import numpy as np
@@ -36,6 +36,10 @@ FEWEST_TURNS = 3
 OURS, PLAIN, SINGLE = "illumigan", "without denoising", "on one thread"
 COPY, CLAHE, ZERO_DCE = "copy", "CLAHE on L", "Zero-DCE++"
 PACKAGES = ("illumigan", "numpy", "opencv-python", "onnxruntime", "numba", "torch")
+
+Frame = TypeVar("Frame")
+Clock = Callable[[Callable[[Frame], object], Frame], float]
+"""Lets somebody work on a frame and returns the milliseconds that it took."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +140,19 @@ def summarise(took: np.ndarray, times: dict[str, np.ndarray]) -> dict[str, float
     }
 
 
-def take_turns(contenders: dict[str, Contender], frames: Sequence[np.ndarray], seconds: float) -> dict[str, np.ndarray]:
+def stopwatch(work: Callable[[Frame], object], frame: Frame) -> float:
+    """Return the milliseconds that a piece of work takes."""
+    begin = time.perf_counter()
+    work(frame)
+    return (time.perf_counter() - begin) * 1e3
+
+
+def take_turns(
+    contenders: Mapping[str, Callable[[Frame], object]],
+    frames: Sequence[Frame],
+    seconds: float,
+    clock: Clock[Frame] = stopwatch,
+) -> dict[str, np.ndarray]:
     """Let the contenders take turns until the time is up; returns the milliseconds of each, turn by turn."""
     for work in contenders.values():
         work(frames[0])
@@ -146,9 +162,7 @@ def take_turns(contenders: dict[str, Contender], frames: Sequence[np.ndarray], s
     while turn < FEWEST_TURNS or time.perf_counter() < end:
         frame = frames[turn % len(frames)]
         for name, work in contenders.items():
-            begin = time.perf_counter()
-            work(frame)
-            times[name].append((time.perf_counter() - begin) * 1e3)
+            times[name].append(clock(work, frame))
         turn += 1
     return {name: np.array(took) for name, took in times.items()}
 

@@ -6,7 +6,6 @@ Each command imports what it needs when it runs: files are enhanced without ROS 
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from contextlib import ExitStack, closing
 from fractions import Fraction
 from pathlib import Path
@@ -16,8 +15,8 @@ import typer
 
 from illumigan_model.engine_cache import PATIENCE_S
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros import benchmark, demo, play_bag
-from illumigan_ros.command_line import progress_bar, require_positive, run
+from illumigan_ros import benchmark, demo, gpu_check, play_bag
+from illumigan_ros.command_line import progress_bar, require_modules, require_positive, run
 from illumigan_ros.output_files import make_folder, require_other_place
 
 if TYPE_CHECKING:
@@ -133,6 +132,7 @@ def enhance_bag(
 
 app.command("benchmark")(benchmark.command)
 app.command("demo")(demo.command)
+app.command("gpu-check")(gpu_check.command)
 app.command("play-bag")(play_bag.command)
 
 
@@ -278,13 +278,6 @@ def build_engine(
 
     require_positive("--timeout", timeout)
     engine_command.build_engine(model, precision, size, 60 * timeout)
-
-
-def require_modules(*names: str) -> None:
-    """Raise IllumiganError where some of training's dependencies are missing."""
-    missing = [name for name in names if importlib.util.find_spec(name) is None]
-    if missing:
-        raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'.")
 
 
 @app.command()

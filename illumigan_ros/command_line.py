@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import os
 import sys
@@ -43,6 +44,13 @@ def run(app: typer.Typer) -> None:
         sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def require_modules(*names: str) -> None:
+    """Raise IllumiganError where some of training's dependencies are missing."""
+    missing = [name for name in names if importlib.util.find_spec(name) is None]
+    if missing:
+        raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'.")
 
 
 def require_positive(option: str, value: float | None) -> None:

@@ -162,8 +162,8 @@ class CurveGrid(nn.Module):
     def predict(self, image: Tensor) -> Tensor:
         """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""
         width, height = THUMBNAIL_WH
-        rows = area_matrix(image.shape[2], height).to(image)
-        columns = area_matrix(image.shape[3], width).to(image)
+        rows = area_matrix(image.shape[2], height, image.device).to(image)
+        columns = area_matrix(image.shape[3], width, image.device).to(image)
         return self.curves(torch.matmul(torch.matmul(rows, image), columns.t()))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -171,24 +171,26 @@ class CurveGrid(nn.Module):
         return apply_curves(image, self.predict(image))
 
 
-def area_matrix(source: int, target: int) -> Tensor:
+def area_matrix(source: int, target: int, device: torch.device | None = None) -> Tensor:
     """Return the target x source matrix that resizes one axis by area averaging, as OpenCV's INTER_AREA does.
 
-    Where the axis grows instead of shrinking it interpolates linearly, again as INTER_AREA does.
+    Where the axis grows instead of shrinking it interpolates linearly, again as INTER_AREA does. It is made on the
+    device where the images are: a CUDA graph cannot capture a copy from the processor's memory.
     """
     if target >= source:
-        return linear_matrix(source, target)
+        return linear_matrix(source, target, device)
     scale = source / target
-    begin = torch.arange(target, dtype=torch.float64)[:, None] * scale
-    pixel = torch.arange(source, dtype=torch.float64)[None, :]
+    begin = torch.arange(target, dtype=torch.float64, device=device)[:, None] * scale
+    pixel = torch.arange(source, dtype=torch.float64, device=device)[None, :]
     overlap = torch.minimum(begin + scale, pixel + 1) - torch.maximum(begin, pixel)
     return (overlap.clamp_min(0) / scale).float()
 
 
-def linear_matrix(source: int, target: int) -> Tensor:
+def linear_matrix(source: int, target: int, device: torch.device | None = None) -> Tensor:
     """Return the target x source matrix that resizes one axis linearly between pixel centres, edges held."""
-    position = ((torch.arange(target, dtype=torch.float64) + 0.5) * source / target - 0.5).clamp(0, source - 1)
-    index = torch.arange(source, dtype=torch.float64)[None, :]
+    centres = torch.arange(target, dtype=torch.float64, device=device) + 0.5
+    position = (centres * source / target - 0.5).clamp(0, source - 1)
+    index = torch.arange(source, dtype=torch.float64, device=device)[None, :]
     return hat(position[:, None] - index).float()
 
 
@@ -210,8 +212,8 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     dark = attention(image)
     # Bilinear upsampling as two matrix products: its backward pass is many times faster on a CPU. One knot at a time:
     # 25 maps of full size never exist together.
-    rows = torch.matmul(linear_matrix(curves.shape[2], image.shape[2]).to(image), curves)
-    columns = linear_matrix(curves.shape[3], image.shape[3]).to(image).t()
+    rows = torch.matmul(linear_matrix(curves.shape[2], image.shape[2], image.device).to(image), curves)
+    columns = linear_matrix(curves.shape[3], image.shape[3], image.device).to(image).t()
     position = (KNOTS - 1) * torch.sqrt(image.clamp(0.0, 1.0) + 1e-8)
     change = -image
     for knot in range(KNOTS):
