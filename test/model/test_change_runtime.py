@@ -22,10 +22,10 @@ def test_a_video_goes_on_as_if_its_runtime_had_not_changed(night):
         if stamp == 5:
             assert (images[2] != images[1]).any()  # what has been before matters
     with pytest.raises(ModelError):
-        before.infer(np.zeros((1, 3, 144, 256), np.float32))
+        before.infer(np.zeros((1, 3, 72, 128), np.float32))
     assert changing._runtime is after[0]
     assert changing.runtime_reasons is after[1]
     for enhancer in (changing, steady, forgetful):
         enhancer.close()
     with pytest.raises(ModelError):
-        after[0].infer(np.zeros((1, 3, 144, 256), np.float32))
+        after[0].infer(np.zeros((1, 3, 72, 128), np.float32))

@@ -10,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 
 from illumigan_model import weights
 from illumigan_model.checkpoint import save_checkpoint
+from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import ModelError
 from illumigan_model.export import export_onnx, to_onnx
@@ -75,7 +76,7 @@ def test_the_core_graph_is_what_the_torch_runtime_runs(architecture, generators,
     model = exported(architecture, "core", "fp32")
     image = as_image(frames[1])
     if architecture == "curve_grid":
-        image = torch.nn.functional.interpolate(image, (144, 256))
+        image = torch.nn.functional.interpolate(image, THUMBNAIL_WH[::-1])
     with torch.no_grad():
         curves = generator.curves(image) if architecture == "curve_grid" else generator(image)[0]
     (answer,) = run(model, **{model.graph.input[0].name: image.numpy()})

@@ -15,7 +15,7 @@ def test_a_thumbnail_is_the_frame_averaged_over_areas(day, width, height):
     wanted = cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)
     assert made.shape == wanted.shape
     assert abs(made.mean() - wanted.mean()) < 1
-    assert cv2.PSNR(made, wanted) > 30
+    assert cv2.PSNR(made, wanted) > 29
 
 
 @pytest.mark.parametrize("width,height", [(100, 80), (16, 16)])

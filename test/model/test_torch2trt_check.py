@@ -27,7 +27,7 @@ class Calls(nn.Module):
 @pytest.mark.parametrize(
     "generator,shape",
     [
-        (CurveGrid(), (1, 3, 144, 256)),
+        (CurveGrid(), (1, 3, 72, 128)),
         (AttentionUNet(AttentionUNetConfig(width=4)), (1, 3, 32, 48)),
         (AttentionUNet(AttentionUNetConfig(width=4)), (1, 3, 33, 50)),
     ],
