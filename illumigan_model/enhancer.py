@@ -23,7 +23,7 @@ from illumigan_model.stabilizer import Stabilizer, night_share
 
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
-SAMPLED_ROWS = 64
+SAMPLED_ROWS = 32
 
 
 @dataclass(frozen=True)

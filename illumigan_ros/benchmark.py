@@ -1,7 +1,7 @@
 """`illumigan benchmark`: what a frame costs on this machine, next to copying it, to CLAHE and to Zero-DCE++.
 
-The contenders take turns on the same frames, so that whatever else the machine does meets them alike, and ratios are
-taken turn by turn. Figures are medians over the turns. Only Zero-DCE++ comes by itself, afterwards: torch's threads
+The contenders take turns on the same frames, in a new order each time, so that whatever else the machine does meets
+them alike and nobody always comes after the same other; ratios are taken turn by turn. Figures are medians over the turns. Only Zero-DCE++ comes by itself, afterwards: torch's threads
 keep the cores busy for a while after each frame, which would slow down whoever comes next.
 """
 
@@ -157,12 +157,13 @@ def take_turns(
     for work in contenders.values():
         work(frames[0])
     times: dict[str, list[float]] = {name: [] for name in contenders}
+    order = np.random.default_rng(0)
     end = time.perf_counter() + seconds
     turn = 0
     while turn < FEWEST_TURNS or time.perf_counter() < end:
         frame = frames[turn % len(frames)]
-        for name, work in contenders.items():
-            times[name].append(clock(work, frame))
+        for name in order.permutation(list(contenders)):
+            times[name].append(clock(contenders[name], frame))
         turn += 1
     return {name: np.array(took) for name, took in times.items()}
 
