@@ -1,8 +1,9 @@
 """`illumigan benchmark`: what a frame costs on this machine, next to copying it, to CLAHE and to Zero-DCE++.
 
 The contenders take turns on the same frames, in a new order each time, so that whatever else the machine does meets
-them alike and nobody always comes after the same other; ratios are taken turn by turn. Figures are medians over the turns. Only Zero-DCE++ comes by itself, afterwards: torch's threads
-keep the cores busy for a while after each frame, which would slow down whoever comes next.
+them alike and nobody always comes after the same other; ratios are taken turn by turn. Figures are medians over the
+turns. Only Zero-DCE++ comes by itself, afterwards: torch's threads keep the cores busy for a while after each frame,
+which would slow down whoever comes next.
 """
 
 from __future__ import annotations
