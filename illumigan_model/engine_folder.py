@@ -14,13 +14,13 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from illumigan_model import weights
-from illumigan_model.builder_process import POLL_SECONDS
+from illumigan_model.child_process import POLL_SECONDS, OnProgress
 from illumigan_model.errors import ModelError
 
 RECORD, LOCK, BAD = "record.json", "lock", "engine.bad"
@@ -110,19 +110,40 @@ def make_private(folder: Path) -> None:
 
 
 @contextmanager
-def locked(folder: Path, timeout_s: float, on_progress: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock of a folder; raises ModelError if somebody else holds it for too long."""
+def locked(folder: Path, timeout_s: float, on_progress: OnProgress) -> Iterator[None]:
+    """Hold the lock of a folder, which is made; raises ModelError if somebody else holds it for too long, OSError."""
     deadline = time.monotonic() + timeout_s
-    file = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    while True:
+        file = open_lock(folder)
+        try:
+            while not try_lock(file):
+                if time.monotonic() > deadline:
+                    raise ModelError(
+                        f"Another process has been building this engine for over {timeout_s:g} s; look at it."
+                    )
+                on_progress("another process is building it already")
+                time.sleep(POLL_SECONDS)
+            if is_there(file, folder / LOCK):
+                yield
+                return
+        finally:
+            os.close(file)
+
+
+def open_lock(folder: Path) -> int:
+    """Return the lock of a folder, open; both are made. Raises OSError."""
+    while True:
+        make_private(folder)
+        with suppress(FileNotFoundError):  # somebody has removed it just now
+            return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+
+
+def is_there(file: int, path: Path) -> bool:
+    """Return whether an open file still is the one at its path, which whoever held its lock may have removed."""
     try:
-        while not try_lock(file):
-            if time.monotonic() > deadline:
-                raise ModelError(f"Another process has been building this engine for over {timeout_s:g} s; look at it.")
-            on_progress("another process is building it already")
-            time.sleep(POLL_SECONDS)
-        yield
-    finally:
-        os.close(file)
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def try_lock(file: int) -> bool:

@@ -17,7 +17,7 @@ import typer
 from illumigan_model.engine_cache import PATIENCE_S
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import benchmark, demo, play_bag
-from illumigan_ros.command_line import progress_bar, require_positive, run
+from illumigan_ros.command_line import progress_bar, require_positive, run, warn
 from illumigan_ros.output_files import make_folder, require_other_place
 
 if TYPE_CHECKING:
@@ -71,7 +71,9 @@ def enhance_images(
 
     pictures = offline.find_pictures(in_dir)
     with (
-        Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False) as enhancer,
+        Enhancer(
+            model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False, on_takeover=warn
+        ) as enhancer,
         progress_bar("enhancing", len(pictures)) as advance,
     ):
         outcome = offline.enhance_images(pictures, out_dir, attention, enhancer, advance)
@@ -98,7 +100,7 @@ def enhance_video(
     with ExitStack() as stack:
         window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
         frames = stack.enter_context(VideoReader(source))
-        enhancer = stack.enter_context(Enhancer(model, runtime, strength=strength))
+        enhancer = stack.enter_context(Enhancer(model, runtime, strength=strength, on_takeover=warn))
         advance = stack.enter_context(progress_bar("enhancing", frames.frame_count))
         outcome = offline.enhance_video(
             frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
@@ -124,7 +126,7 @@ def enhance_bag(
 
     with (
         Footage(source, topic) as footage,
-        Enhancer(model, runtime, strength=strength) as enhancer,
+        Enhancer(model, runtime, strength=strength, on_takeover=warn) as enhancer,
         progress_bar("enhancing", footage.frame_count) as advance,
     ):
         outcome = offline.enhance_bag(footage, out, enhancer, advance)

@@ -45,6 +45,11 @@ def run(app: typer.Typer) -> None:
         sys.exit(INTERRUPTED)
 
 
+def warn(text: str) -> None:
+    """Print a warning, above the progress bar if there is one."""
+    print(f"warning: {text}", file=sys.stderr)
+
+
 def require_positive(option: str, value: float | None) -> None:
     """Raise FrameError if an option that was given is no number above zero."""
     if value is not None and not 0 < value < math.inf:

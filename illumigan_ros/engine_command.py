@@ -12,6 +12,7 @@ from rich.console import Console
 from illumigan_model import __version__, engine_cache
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.graphs import find_graph
+from illumigan_model.user_cache import cache_folder
 from illumigan_model.weights import sha256
 from illumigan_ros.output_files import make_folder
 
@@ -54,7 +55,7 @@ def graph_of_size(model: str, size: str) -> Path:
         ) from error
 
     checkpoint = find_checkpoint(model)
-    folder = engine_cache.cache_root().parent / "onnx"
+    folder = cache_folder("onnx")
     make_folder(folder)
     graph = folder / f"{checkpoint.stem}-{size}-{sha256(checkpoint)[:12]}-{__version__}.onnx"
     if not graph.exists():

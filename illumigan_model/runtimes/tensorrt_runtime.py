@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from illumigan_model import cuda
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
@@ -21,7 +22,7 @@ from illumigan_model.runtimes.onnx_runtime import CPU, open_session
 from illumigan_model.tensorrt_build import load_tensorrt, new_log
 
 
-def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
+def open_tensorrt(model: str, threads: int, on_progress: OnProgress = unwatched) -> TensorrtRuntime:
     """Return the runtime of a model whose engine has been built; half precision where there is one that is right.
 
     Raises:
@@ -31,7 +32,7 @@ def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
     cuda.facts()
     from illumigan_model import engine_cache  # type: ignore[attr-defined]
 
-    graph = find_graph(model)
+    graph = find_graph(model, on_progress)
     facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
     errors = []
     for precision in ("fp16", "fp32"):

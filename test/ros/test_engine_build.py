@@ -28,6 +28,7 @@ from skimage import data
 from std_msgs.msg import Header
 
 from illumigan_model import engine_cache
+from illumigan_model.child_process import OnProgress
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import select
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
@@ -82,9 +83,9 @@ def workshop(tmp_path, monkeypatch):
     class EngineRuntime(OnnxRuntime):
         name = "tensorrt"
 
-        def __init__(self, model: str, threads: int) -> None:
+        def __init__(self, model: str, threads: int, on_progress: OnProgress) -> None:
             made.engine()
-            super().__init__(model, threads)
+            super().__init__(model, threads, on_progress)
 
     module = types.ModuleType("engine_runtime")
     module.EngineRuntime = EngineRuntime
@@ -254,7 +255,7 @@ sys.exit(enhance_node.main(sys.argv[2:]))
 
 
 @pytest.mark.parametrize("mode", ["background", "on_start"])
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_node_ends_the_building(workshop, mode, end):
     arguments = ["--ros-args", "-p", f"engine_build:={mode}"]
     command = [sys.executable, "-c", NODE, "|".join(workshop.builder.command), *arguments]
@@ -270,6 +271,6 @@ def test_whatever_ends_the_node_ends_the_building(workshop, mode, end):
         node.kill()
     assert (workshop.folder / "builder").exists(), output
     workshop.wait_until_ended()
-    assert node.returncode == (0 if end is signal.SIGINT else -end), output
+    assert node.returncode == (-end if end is signal.SIGKILL else 0), output
     assert "Traceback" not in output
     assert "failed" not in output
