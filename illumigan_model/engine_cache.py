@@ -19,6 +19,7 @@ from illumigan_model import weights
 from illumigan_model.child_process import OnProgress, run_program, unwatched
 from illumigan_model.engine_folder import (
     Damaged,
+    Record,
     keep,
     key_of,
     locked,
@@ -26,6 +27,7 @@ from illumigan_model.engine_folder import (
     set_aside_if_damaged,
     verified,
 )
+from illumigan_model.engine_list import differences, prune
 from illumigan_model.errors import ModelError
 from illumigan_model.user_cache import cache_folder
 
@@ -76,18 +78,20 @@ def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
     folder = folder_of(describe(onnx, precision, builder))
     what = f"engine of {onnx.name} ({precision})"
     try:
-        engine = verified(folder)
+        record = verified(folder)
     except Damaged as damage:
         with suppress(OSError, ModelError), locked(folder, 0, unwatched):
             set_aside_if_damaged(folder)
         raise ModelError(f"The {what} is not used: {damage} Build it again with: illumigan build-engine.") from damage
-    if engine is None:
+    if record is None:
         raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; run: illumigan build-engine.")
-    return engine
+    return record.engine
 
 
 def build(onnx: Path, precision: str, timeout_s: float, on_progress: OnProgress, builder: Builder = TENSORRT) -> Path:
     """Return the engine of a network; it is built if there is none yet, and built again if it is damaged.
+
+    Once it is built, the ones that it replaces are removed, see `engine_list`.
 
     Args:
         onnx: the network's graph.
@@ -105,18 +109,20 @@ def build(onnx: Path, precision: str, timeout_s: float, on_progress: OnProgress,
     folder = folder_of(purpose)
     try:
         with suppress(Damaged):  # a cache that is read-only may have it
-            if engine := verified(folder):
-                return engine
+            if record := verified(folder):
+                return record.engine
         with locked(folder, timeout_s, on_progress):
-            if engine := set_aside_if_damaged(folder):
-                return engine  # somebody else has built it while we waited
+            if record := set_aside_if_damaged(folder):
+                return record.engine  # somebody else has built it while we waited
             with nothing_left_over(folder):
-                return build_into(folder, onnx, purpose, timeout_s, on_progress, builder)
+                engine = build_into(folder, onnx, purpose, timeout_s, on_progress, builder)
     except OSError as error:
         raise ModelError(
             f"The engine cannot be kept in {folder} ({error.strerror}); "
             "make room there, or let XDG_CACHE_HOME name a folder that can be written."
         ) from error
+    prune(folder, purpose)
+    return engine
 
 
 def build_into(
@@ -135,23 +141,33 @@ def build_into(
         raise ModelError("The program that builds the engine ended well, but left no engine.")
     if graph_sha256(onnx) != purpose["onnx"]:
         raise ModelError(f"{onnx} has changed while its engine was being built; build it again.")
-    return keep(partial, folder, purpose)
+    return keep(partial, folder, purpose, onnx.name)
 
 
 def describe(onnx: Path, precision: str, builder: Builder) -> dict[str, Any]:
-    """Return everything that an engine depends on; shapes are those of the graph, and so its sha256 stands for them.
+    """Return everything that an engine depends on; raises ModelError: no such graph, or there is no TensorRT here."""
+    return purpose_of(graph_sha256(onnx), precision, builder)
 
-    Raises:
-        ModelError: the graph cannot be read, or there is no TensorRT here.
+
+def purpose_of(graph: str, precision: str, builder: Builder) -> dict[str, Any]:
+    """Return everything that the engine of a graph, given by its sha256, depends on; raises ModelError as `describe`.
+
+    Shapes are those of the graph, and so its sha256 stands for them.
     """
     return {
-        "onnx": graph_sha256(onnx),
+        "onnx": graph,
         "precision": precision,
         "shapes": "static",
         "dla": "none",  # a Jetson's other accelerator; our engines use the GPU alone
         "facts": builder.facts(),
         "options": builder.options(precision),
     }
+
+
+def misfit(record: Record, builder: Builder = TENSORRT) -> str:
+    """Say why an engine is not used on this machine as it is now, "" if it is; raises ModelError without TensorRT."""
+    now = purpose_of(record.purpose["onnx"], record.purpose["precision"], builder)
+    return ", ".join(differences(record.purpose, now))
 
 
 def folder_of(purpose: dict[str, Any]) -> Path:

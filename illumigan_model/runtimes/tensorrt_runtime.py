@@ -15,6 +15,7 @@ import numpy as np
 
 from illumigan_model import cuda
 from illumigan_model.child_process import OnProgress, unwatched
+from illumigan_model.engine_folder import in_use
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
@@ -75,7 +76,8 @@ class TensorrtRuntime:
         self._log = new_log(trt)
         try:
             self._runtime = trt.Runtime(self._log)  # it must outlive the engine
-            self._engine = self._runtime.deserialize_cuda_engine(engine.read_bytes())
+            self._file = in_use(engine)
+            self._engine = self._runtime.deserialize_cuda_engine(self._file.read())
             self._context: Any = self._engine.create_execution_context() if self._engine else None
         except Exception as error:  # broken drivers make the bindings raise TypeError and the like
             raise ModelError(f"TensorRT cannot load the engine {engine}: {self._log.last or error}.") from error
@@ -137,4 +139,5 @@ class TensorrtRuntime:
         self._input.close()
         self._output.close()
         cuda.call("cudaStreamDestroy", self._stream)
+        self._file.close()
         del self._context, self._engine, self._runtime

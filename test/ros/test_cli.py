@@ -351,5 +351,5 @@ def test_ten_photos_become_weights_that_enhance(tmp_path):
 def test_the_doctor_says_what_works():
     output = illumigan_process("doctor")
     assert "onnxruntime" in output and "sha256 as shipped" in output
-    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt"):
+    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
         assert subject in output
