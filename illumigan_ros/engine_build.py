@@ -17,8 +17,8 @@ from illumigan_model.runtimes.select import open_runtime
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
-RUNTIME = "tensorrt"  # the one that runs engines
-PRECISION = "fp16"
+RUNTIME = "tensorrt"  # the one that runs engines, in the precision of the one that is asked for
+PRECISIONS = {"auto": "fp16", "tensorrt": "fp16", "tensorrt-fp32": "fp32"}
 
 
 class EngineBuild:
@@ -44,7 +44,8 @@ class EngineBuild:
         """
         self._mode, self._model, self._runtime, self._logger = mode, model, runtime, logger
         self._on_progress = on_progress
-        self._what = f"The engine of {model} ({PRECISION})"
+        self._precision = PRECISIONS.get(runtime, "fp16")
+        self._what = f"The engine of {model} ({self._precision})"
         self._began = 0.0
         self._said = ""
         self._outcome = ""
@@ -53,9 +54,9 @@ class EngineBuild:
         self._ready: tuple[Runtime, list[str]] | None = None
         self._thread = threading.Thread(target=self._run_in_background, name="engine", daemon=True)
         self._threads = 1
-        if mode != "never" and runtime not in ("auto", RUNTIME):
+        if mode != "never" and runtime not in PRECISIONS:
             self._mode = "never"
-            self._fail(f"the runtime is {runtime}, which uses none; set it to auto or {RUNTIME}")
+            self._fail(f"the runtime is {runtime}, which uses none; set it to {', '.join(PRECISIONS)}")
 
     def before_load(self) -> str:
         """
@@ -121,7 +122,7 @@ class EngineBuild:
             self._on_progress(said)
 
         try:
-            engine_cache.build(find_graph(self._model, note), PRECISION, PATIENCE_S, note, TENSORRT)
+            engine_cache.build(find_graph(self._model, note), self._precision, PATIENCE_S, note, TENSORRT)
         except Stopped:
             raise
         except Exception as error:  # a library that is missing or broken raises whatever it likes
@@ -151,7 +152,7 @@ class EngineBuild:
             self._ready = runtime, reasons
 
     def _fail(self, why: str) -> None:
-        why = why.removeprefix(f"{RUNTIME}: ").rstrip(".")
+        why = why.removeprefix(f"{self._runtime}: ").removeprefix(f"{RUNTIME}: ").rstrip(".")
         self.fault = f"{self._what} is not used: {why}."
         self._outcome = self.fault
         self._logger.error(self.fault)

@@ -38,7 +38,8 @@ def build_engine(model: str, precision: str, size: str | None, timeout_s: float)
         engine = engine_cache.build(graph, precision, timeout_s, on_progress, engine_cache.TENSORRT)
     took, megabytes = time.monotonic() - began, engine.stat().st_size / 1e6
     print(f"The engine of {graph.name} ({precision}, {megabytes:.1f} MB) is there after {took:.0f} s: {engine}")
-    print(f"It runs with: model {model if size is None else graph}, runtime tensorrt")
+    runtime = "tensorrt" if precision == "fp16" else "tensorrt-fp32"
+    print(f"It runs with: model {model if size is None else graph}, runtime {runtime}")
 
 
 def graph_of_size(model: str, size: str) -> Path:

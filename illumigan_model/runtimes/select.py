@@ -19,6 +19,7 @@ RUNTIMES = {
     "onnxruntime-cpu": ("illumigan_model.runtimes.onnx_runtime", "on_cpu"),
     "openvino": ("illumigan_model.runtimes.openvino_runtime", "OpenvinoRuntime"),
     "tensorrt": ("illumigan_model.runtimes.tensorrt_runtime", "open_tensorrt"),
+    "tensorrt-fp32": ("illumigan_model.runtimes.tensorrt_runtime", "in_single_precision"),
     "torch2trt": ("illumigan_model.runtimes.torch2trt_runtime", "Torch2trtRuntime"),
     "torch": ("illumigan_model.runtimes.torch_runtime", "TorchRuntime"),
 }
@@ -32,8 +33,8 @@ ORDERS = {
 }
 """What "auto" tries, fastest first. On two cores of an AMD EPYC: a CurveGrid's thumbnail takes 0.6 ms in ONNX Runtime
 and 1.2 ms in OpenVINO, an AttentionUNet of width 16 at 352x288 25 ms in OpenVINO, 63 ms in ONNX Runtime and 62 ms in
-PyTorch, which runs frames at full size. The orders for a GPU are not measured. torch2trt converts for minutes, so it
-must be asked for."""
+PyTorch, which runs frames at full size. The orders for a GPU are not measured. tensorrt-fp32 and torch2trt, which
+converts for minutes, must be asked for."""
 
 SIGNS_OF_A_GPU = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/etc/nv_tegra_release")
 

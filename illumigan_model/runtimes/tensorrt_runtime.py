@@ -23,8 +23,10 @@ from illumigan_model.runtimes.onnx_runtime import CPU, open_session
 from illumigan_model.tensorrt_build import load_tensorrt, new_log
 
 
-def open_tensorrt(model: str, threads: int, on_progress: OnProgress = unwatched) -> TensorrtRuntime:
-    """Return the runtime of a model whose engine has been built; half precision where there is one that is right.
+def open_tensorrt(
+    model: str, threads: int, on_progress: OnProgress = unwatched, precisions: tuple[str, ...] = ("fp16", "fp32")
+) -> TensorrtRuntime:
+    """Return the runtime of a model whose engine has been built, in the first precision that is there and right.
 
     Raises:
         ModelError: TensorRT or a GPU is missing, or there is no engine that fits.
@@ -36,7 +38,7 @@ def open_tensorrt(model: str, threads: int, on_progress: OnProgress = unwatched)
     graph = find_graph(model, on_progress)
     facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
     errors = []
-    for precision in ("fp16", "fp32"):
+    for precision in precisions:
         try:
             runtime = TensorrtRuntime(engine_cache.find(graph, precision), facts, precision)
         except ModelError as error:
@@ -49,6 +51,11 @@ def open_tensorrt(model: str, threads: int, on_progress: OnProgress = unwatched)
             errors.append(error)
             runtime.close()
     raise errors[0]
+
+
+def in_single_precision(model: str, threads: int, on_progress: OnProgress = unwatched) -> TensorrtRuntime:
+    """Return the runtime of a model for which half precision is not good enough."""
+    return open_tensorrt(model, threads, on_progress, ("fp32",))
 
 
 class TensorrtRuntime:
