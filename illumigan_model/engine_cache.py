@@ -77,14 +77,16 @@ def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
     """
     folder = folder_of(describe(onnx, precision, builder))
     what = f"engine of {onnx.name} ({precision})"
+    model = onnx.stem if onnx.parent == weights.FOLDER else onnx
+    command = f"illumigan build-engine --model {model} --precision {precision}"
     try:
         record = verified(folder)
     except Damaged as damage:
         with suppress(OSError, ModelError), locked(folder, 0, unwatched):
             set_aside_if_damaged(folder)
-        raise ModelError(f"The {what} is not used: {damage} Build it again with: illumigan build-engine.") from damage
+        raise ModelError(f"The {what} is not used: {damage} Build it again with: {command}.") from damage
     if record is None:
-        raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; run: illumigan build-engine.")
+        raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; build it: {command}.")
     return record.engine
 
 

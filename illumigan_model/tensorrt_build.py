@@ -19,6 +19,7 @@ from illumigan_model import __version__, cuda
 from illumigan_model.errors import ModelError
 
 MODULES = ("tensorrt", "tensorrt_rtx")
+NEEDED = {"__version__", "Builder", "BuilderFlag", "ILogger", "NetworkDefinitionCreationFlag", "OnnxParser", "Runtime"}
 PRECISIONS = ("fp32", "fp16")
 WORKSPACE = 1 << 30  # bytes; a Jetson's memory is shared with everything else on it
 
@@ -28,12 +29,17 @@ def load_tensorrt() -> Any:
     reasons = []
     for name in MODULES:
         try:
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name != name:
                 reasons.append(f"{name} does not load ({error})")
         except Exception as error:  # a broken installation raises whatever it likes
-            reasons.append(f"{name} does not load ({error})")
+            reasons.append(f"{name} does not load ({' '.join(str(error).split()) or type(error).__name__})")
+        else:
+            missing = sorted(NEEDED - set(dir(module)))
+            if not missing:  # removing a package may leave an empty folder of that name
+                return module
+            reasons.append(f"{name} is not installed completely (it has no {missing[0]})")
     raise ModelError(f"TensorRT cannot be used: {'; '.join(reasons) or 'it is not installed'}.")
 
 

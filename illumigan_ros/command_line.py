@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -18,6 +18,8 @@ from illumigan_ros.deadline import deadline
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+
+    from illumigan_model.enhancer import Enhancer
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -45,9 +47,17 @@ def run(app: typer.Typer) -> None:
         sys.exit(INTERRUPTED)
 
 
-def warn(text: str) -> None:
-    """Print a warning, above the progress bar if there is one."""
-    print(f"warning: {text}", file=sys.stderr)
+def open_enhancer(model: str, runtime: str, **settings: Any) -> Enhancer:
+    """Return an Enhancer that tells on stderr why no better runtime is used, and when another one has to take over."""
+    from illumigan_model.enhancer import Enhancer
+
+    def warn(text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    enhancer = Enhancer(model, runtime, on_takeover=warn, **settings)
+    for reason in enhancer.runtime_reasons:
+        print(f"note: {reason}", file=sys.stderr)
+    return enhancer
 
 
 def require_positive(option: str, value: float | None) -> None:

@@ -171,7 +171,8 @@ def look_at_engines() -> Iterator[Finding]:
         yield Finding("cache", NOTE, str(error))
         return
     megabytes = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e6
-    yield Finding("cache", GOOD, f"{len(engines) or 'no'} engines in {root}, {megabytes:.1f} MB")
+    count = f"{len(engines) or 'no'} engine{'' if len(engines) == 1 else 's'}"
+    yield Finding("cache", GOOD, f"{count} in {root}, {megabytes:.1f} MB")
     for folder, record, fault in engines:
         if record is None:
             yield Finding(folder.name[:12], NOTE, f"not used: {fault}")

@@ -43,7 +43,7 @@ try:
 except ImportError as error:
     sys.exit(f"it takes PyTorch and onnx ({error}); pip install 'illumigan[train]'")
 except ModelError as error:
-    sys.exit(str(error))
+    sys.exit(" ".join(str(error).split()))
 """
 
 
@@ -93,12 +93,13 @@ def find_graph(model: str, on_progress: OnProgress = unwatched) -> Path:
         on_progress: is called while it is made; what it raises ends that, leaves nothing behind and is raised here.
 
     Raises:
-        ModelError: there is no such model, or its graph cannot be made or kept here.
+        ModelError: there is no such model, it is somebody else's, or its graph cannot be made or kept here.
     """
     found = weights.find_weights(model)
+    architecture = written_architecture(found)
     if found.suffix == ".onnx":
         return found
-    size = "" if written_architecture(found) == "curve_grid" else "x".join(map(str, inner_size(found)))
+    size = "" if architecture == "curve_grid" else "x".join(map(str, inner_size(found)))
     kept = cache_folder("onnx") / f"{weights.sha256(found)}-{__version__}.onnx"
     if not is_whole(kept):
         try:

@@ -7,6 +7,7 @@ the network are captured as a CUDA graph, so that a frame costs one launch.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ctypes import c_void_p
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,8 @@ def open_tensorrt(
             return runtime
         except ModelError as error:
             errors.append(error)
-            runtime.close()
+            with suppress(ModelError):
+                runtime.close()
     raise errors[0]
 
 
@@ -90,16 +92,27 @@ class TensorrtRuntime:
             raise ModelError(f"TensorRT cannot load the engine {engine}: {self._log.last or error}.") from error
         if self._context is None:
             raise ModelError(
-                f"The engine {engine} does not run here ({self._log.last}); build it again: illumigan build-engine."
+                f"The engine {engine} does not run here ({self._log.last}); "
+                "if that stays so, remove its folder and build it again: illumigan build-engine."
             )
+        self._buffers: list[cuda.Buffer] = []
         self._stream = cuda.pointer("cudaStreamCreate")
+        try:
+            self._make_ready(trt)
+        except Exception:  # out of memory, most likely, which the next runtime needs
+            with suppress(ModelError):
+                self.close()
+            raise
+
+    def _make_ready(self, trt: Any) -> None:
+        """Make the buffers, run once, and capture what a frame takes as a CUDA graph."""
         self._input, self._output = self._make_buffers(trt)
         self._put_to_work()  # what TensorRT sets up at its first run cannot be captured
         cuda.call("cudaStreamSynchronize", self._stream)
         try:
             self._graph = cuda.capture(self._stream, self._put_to_work)
         except ModelError as error:
-            self.notes.append(f"tensorrt: it runs without a CUDA graph, somewhat slower ({error})")
+            self.notes.append(f"tensorrt: it runs without a CUDA graph, somewhat slower: {error}")
 
     def _make_buffers(self, trt: Any) -> tuple[cuda.Buffer, cuda.Buffer]:
         """Return the buffers of the input and of the output, which the engine knows the addresses of."""
@@ -109,6 +122,7 @@ class TensorrtRuntime:
             if self._engine.get_tensor_dtype(name) != trt.DataType.FLOAT:
                 raise ModelError("The engine was not built from a core graph; build it again: illumigan build-engine.")
             buffer = cuda.Buffer(tuple(self._engine.get_tensor_shape(name)))
+            self._buffers.append(buffer)
             is_input = self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
             buffers[is_input] = buffer
             self._context.set_tensor_address(name, buffer.device.value)
@@ -143,8 +157,8 @@ class TensorrtRuntime:
         """Free the engine and its memory."""
         if self._graph is not None:
             cuda.call("cudaGraphExecDestroy", self._graph)
-        self._input.close()
-        self._output.close()
+        for buffer in self._buffers:
+            buffer.close()
         cuda.call("cudaStreamDestroy", self._stream)
         self._file.close()
         del self._context, self._engine, self._runtime

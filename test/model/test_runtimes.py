@@ -1,4 +1,5 @@
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -279,6 +280,40 @@ def test_a_truncated_file_is_named(tmp_path, suffix, runtime):
     path.write_bytes(b"\x08\x01 not a model")
     with pytest.raises(ModelError, match=f"broken{suffix}"):
         Enhancer(str(path), runtime)
+
+
+def test_a_file_that_would_run_code_is_refused_in_one_sentence(tmp_path):
+    class Code:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Code()))
+    with pytest.raises(ModelError) as refusal:
+        Enhancer(str(tmp_path / "evil.pth"), "torch")
+    assert str(refusal.value).endswith("evil.pth holds something else than weights, maybe code, and is not loaded.")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "unreadable.onnx").symlink_to("/proc/self/mem")
+    with pytest.raises(ModelError, match=r"unreadable\.onnx cannot be read"):
+        Enhancer(str(tmp_path / "unreadable.onnx"))
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+def test_a_sha256_beside_a_file_of_ones_own_is_heeded(tmp_path, suffix):
+    mine = tmp_path / f"mine{suffix}"
+    shutil.copy(weights.FOLDER / f"curve_grid{suffix}", mine)
+    (tmp_path / "mine.sha256").write_text(f"{weights.sha256(mine)}  mine{suffix}\n")
+    runtime = "onnxruntime" if suffix == ".onnx" else "torch"
+    Enhancer(str(mine), runtime)
+    content = bytearray(mine.read_bytes())
+    content[len(content) // 2] ^= 1  # too little for the test picture to show it
+    mine.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        Enhancer(str(mine), runtime)
+    (tmp_path / "mine.sha256").write_text("of something else\n")
+    Enhancer(str(mine), runtime)
 
 
 def test_shipped_weights_that_were_tampered_with_are_refused(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from skimage import data as pictures
 
+from illumigan_model import weights
 from illumigan_model.attention import attention_u8
 from illumigan_model.runtimes import select
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
@@ -131,6 +132,20 @@ def test_pictures_are_stills_their_order_does_not_matter(tmp_path):
         illumigan("enhance-images", tmp_path / folder, tmp_path / f"{folder}_out")
     one, other = (cv2.imread(str(tmp_path / f"{folder}_out" / "b.png")) for folder in ("ab", "b"))
     np.testing.assert_array_equal(one, other)
+
+
+def test_it_is_told_why_the_best_runtime_does_not_run(night_folder, tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="needs a second runtime")
+    shipped = tmp_path / "weights"
+    shutil.copytree(weights.FOLDER, shipped)
+    monkeypatch.setattr(weights, "FOLDER", shipped)
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    assert "note: " not in illumigan("enhance-images", night_folder, tmp_path / "out")
+    with (shipped / "curve_grid.onnx").open("ab") as file:
+        file.write(b"!")
+    output = illumigan("enhance-images", night_folder, tmp_path / "out")
+    assert f"note: onnxruntime: {shipped / 'curve_grid.onnx'} is damaged (its sha256 is not the recorded one)" in output
+    assert "3 pictures enhanced" in output
 
 
 @pytest.mark.parametrize("kind", ["images", "video", "bag"])

@@ -134,6 +134,22 @@ def test_the_doctor_lists_the_engines_and_says_which_fit(tensorrt, monkeypatch, 
     assert "not used: it was built for another purpose." in [text for text, _ in look()]
 
 
+def test_what_is_left_of_an_uninstalled_tensorrt_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "what_pip_uninstall_left").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("illumigan_model.tensorrt_build.MODULES", ("what_pip_uninstall_left",))
+    assert "left is not installed completely" in illumigan("build-engine", code=2)
+
+
+def test_no_minutes_are_spent_on_somebody_elses_graph(tensorrt, tmp_path):
+    tensorrt()
+    (tmp_path / "foreign.onnx").write_bytes(b"a graph of something else")
+    assert "foreign.onnx was not exported by illumigan" in illumigan(
+        "build-engine", "--model", tmp_path / "foreign.onnx", code=2
+    )
+    assert not (tmp_path / "runs").exists()
+
+
 def without_tensorrt():
     raise ModelError("TensorRT is away.")
 
