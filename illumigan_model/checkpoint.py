@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +75,8 @@ def load_checkpoint(path: Path) -> Generator:
         generator.load_state_dict(tensors)
     except ModelError:
         raise
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path} holds something else than weights, maybe code, and is not loaded.") from error
     except Exception as error:  # torch and safetensors raise a dozen kinds for a damaged file
         raise ModelError(
             f"{path} is not a checkpoint that can be loaded ({error}); train or export it again."

@@ -8,7 +8,6 @@ never download one.
 
 from __future__ import annotations
 
-import os
 import sys
 import uuid
 from collections.abc import Callable
@@ -16,29 +15,35 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from illumigan_model import __version__, weights
-from illumigan_model.builder_process import run_builder
+from illumigan_model import weights
+from illumigan_model.child_process import OnProgress, run_program, unwatched
 from illumigan_model.engine_folder import (
     Damaged,
+    Record,
     keep,
     key_of,
     locked,
-    make_private,
     nothing_left_over,
     set_aside_if_damaged,
     verified,
 )
+from illumigan_model.engine_list import differences, prune
 from illumigan_model.errors import ModelError
+from illumigan_model.user_cache import cache_folder
 
 PATIENCE_S = 3600.0  # for one engine; the slowest Jetson takes some ten minutes for an AttentionUNet
 PRECISIONS = ("fp32", "fp16")
 
 
 class Builder(NamedTuple):
-    """Who builds engines: a command that is given ONNX, TARGET and PRECISION, and what its engines depend on."""
+    """Who builds engines: a command that is given ONNX, TARGET and PRECISION, and what its engines depend on.
+
+    That is the machine and its versions (`facts`), and what the command chooses for a precision (`options`).
+    """
 
     command: tuple[str, ...]
     facts: Callable[[], dict[str, str]]
+    options: Callable[[str], dict[str, Any]] = lambda _precision: {}
 
 
 def tensorrt_facts() -> dict[str, str]:
@@ -48,7 +53,14 @@ def tensorrt_facts() -> dict[str, str]:
     return facts()
 
 
-TENSORRT = Builder((sys.executable, "-m", "illumigan_model.tensorrt_build"), tensorrt_facts)
+def tensorrt_options(precision: str) -> dict[str, Any]:
+    """Return what TensorRT is told for a precision; raises ModelError where there is no TensorRT."""
+    from illumigan_model.tensorrt_build import load_tensorrt, options
+
+    return options(load_tensorrt(), precision)._asdict()
+
+
+TENSORRT = Builder((sys.executable, "-m", "illumigan_model.tensorrt_build"), tensorrt_facts, tensorrt_options)
 
 
 def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
@@ -65,28 +77,29 @@ def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
     """
     folder = folder_of(describe(onnx, precision, builder))
     what = f"engine of {onnx.name} ({precision})"
+    model = onnx.stem if onnx.parent == weights.FOLDER else onnx
+    command = f"illumigan build-engine --model {model} --precision {precision}"
     try:
-        engine = verified(folder)
+        record = verified(folder)
     except Damaged as damage:
-        with suppress(OSError, ModelError), locked(folder, 0, lambda _: None):
+        with suppress(OSError, ModelError), locked(folder, 0, unwatched):
             set_aside_if_damaged(folder)
-        raise ModelError(f"The {what} is not used: {damage} Build it again with: illumigan build-engine.") from damage
-    if engine is None:
-        raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; run: illumigan build-engine.")
-    return engine
+        raise ModelError(f"The {what} is not used: {damage} Build it again with: {command}.") from damage
+    if record is None:
+        raise ModelError(f"There is no {what} for this GPU and this TensorRT yet; build it: {command}.")
+    return record.engine
 
 
-def build(
-    onnx: Path, precision: str, timeout_s: float, on_progress: Callable[[str], None], builder: Builder = TENSORRT
-) -> Path:
+def build(onnx: Path, precision: str, timeout_s: float, on_progress: OnProgress, builder: Builder = TENSORRT) -> Path:
     """Return the engine of a network; it is built if there is none yet, and built again if it is damaged.
+
+    Once it is built, the ones that it replaces are removed, see `engine_list`.
 
     Args:
         onnx: the network's graph.
         precision: "fp32" or "fp16".
         timeout_s: seconds that the building may take, and those to wait for another process that builds the same.
-        on_progress: is told what goes on in one line, several times a second; what it raises ends the building and is
-            raised here.
+        on_progress: is told what goes on; what it raises ends the building and is raised here.
         builder: who builds it.
 
     Raises:
@@ -97,20 +110,21 @@ def build(
     purpose = describe(onnx, precision, builder)
     folder = folder_of(purpose)
     try:
-        make_private(folder)
         with suppress(Damaged):  # a cache that is read-only may have it
-            if engine := verified(folder):
-                return engine
+            if record := verified(folder):
+                return record.engine
         with locked(folder, timeout_s, on_progress):
-            if engine := set_aside_if_damaged(folder):
-                return engine  # somebody else has built it while we waited
+            if record := set_aside_if_damaged(folder):
+                return record.engine  # somebody else has built it while we waited
             with nothing_left_over(folder):
-                return build_into(folder, onnx, purpose, timeout_s, on_progress, builder)
+                engine = build_into(folder, onnx, purpose, timeout_s, on_progress, builder)
     except OSError as error:
         raise ModelError(
             f"The engine cannot be kept in {folder} ({error.strerror}); "
             "make room there, or let XDG_CACHE_HOME name a folder that can be written."
         ) from error
+    prune(folder, purpose)
+    return engine
 
 
 def build_into(
@@ -118,47 +132,49 @@ def build_into(
     onnx: Path,
     purpose: dict[str, Any],
     timeout_s: float,
-    on_progress: Callable[[str], None],
+    on_progress: OnProgress,
     builder: Builder,
 ) -> Path:
     """Build an engine into a folder that is locked, and record it; see `build`."""
     partial = folder / f"{uuid.uuid4().hex}.part"  # an own name: a builder that was left over might still be writing
     command = [*builder.command, str(onnx.resolve()), str(partial), purpose["precision"]]
-    run_builder(command, timeout_s, on_progress)
+    run_program(command, "Building the engine", timeout_s, on_progress)
     if not partial.is_file() or not partial.stat().st_size:
         raise ModelError("The program that builds the engine ended well, but left no engine.")
     if graph_sha256(onnx) != purpose["onnx"]:
         raise ModelError(f"{onnx} has changed while its engine was being built; build it again.")
-    return keep(partial, folder, purpose)
+    return keep(partial, folder, purpose, onnx.name)
 
 
 def describe(onnx: Path, precision: str, builder: Builder) -> dict[str, Any]:
-    """Return everything that an engine depends on; shapes are static, and so the graph's sha256 stands for them.
+    """Return everything that an engine depends on; raises ModelError: no such graph, or there is no TensorRT here."""
+    return purpose_of(graph_sha256(onnx), precision, builder)
 
-    Raises:
-        ModelError: the graph cannot be read, or there is no TensorRT here.
+
+def purpose_of(graph: str, precision: str, builder: Builder) -> dict[str, Any]:
+    """Return everything that the engine of a graph, given by its sha256, depends on; raises ModelError as `describe`.
+
+    Shapes are those of the graph, and so its sha256 stands for them.
     """
     return {
-        "onnx": graph_sha256(onnx),
+        "onnx": graph,
         "precision": precision,
+        "shapes": "static",
+        "dla": "none",  # a Jetson's other accelerator; our engines use the GPU alone
         "facts": builder.facts(),
-        "builder": __version__,  # the options that it sets are those of this version
+        "options": builder.options(precision),
     }
+
+
+def misfit(record: Record, builder: Builder = TENSORRT) -> str:
+    """Say why an engine is not used on this machine as it is now, "" if it is; raises ModelError without TensorRT."""
+    now = purpose_of(record.purpose["onnx"], record.purpose["precision"], builder)
+    return ", ".join(differences(record.purpose, now))
 
 
 def folder_of(purpose: dict[str, Any]) -> Path:
     """Return the folder of the engine that is built for a purpose; it need not exist."""
-    return cache_root() / key_of(purpose)
-
-
-def cache_root() -> Path:
-    """Return the folder of all engines; raises ModelError where the user has no home."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:  # a relative path is to be ignored, says the XDG base directory specification
-        base = given if given.is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
-        raise ModelError("There is no home folder to keep engines in; let XDG_CACHE_HOME name a folder.") from error
-    return base / "illumigan" / "trt"
+    return cache_folder("trt") / key_of(purpose)
 
 
 def graph_sha256(onnx: Path) -> str:

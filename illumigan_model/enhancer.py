@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +12,7 @@ import numpy as np
 
 from illumigan_model import curves, denoise
 from illumigan_model.attention import LUMA_RGB, attention_u8
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.darkness import worth_lifting
 from illumigan_model.errors import FrameError, ModelError
@@ -76,6 +78,8 @@ class Enhancer:
         temporal: bool = True,
         denoise: float = 1.0,
         threads: int | None = None,
+        on_progress: OnProgress = unwatched,
+        on_takeover: Callable[[str], object] = unwatched,
     ) -> None:
         """Load a model and warm it up.
 
@@ -87,13 +91,15 @@ class Enhancer:
             temporal: smooth the effect over time; for single pictures switch it off.
             denoise: 0 for none, 1 for what suits the frame's noise.
             threads: CPU threads to use; all of the machine's, but at most 4, unless given.
+            on_progress: is called while a graph of the model is made, see `runtimes.select.open_runtime`.
+            on_takeover: is told in one line when the runtime has failed on a frame and another one takes over.
 
         Raises:
             ModelError: the model cannot be loaded in the runtime asked for.
         """
         self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
         self.threads = threads or min(len(os.sched_getaffinity(0)), 4)
-        self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads)
+        self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover)
         self._fused_pass = FusedPass(self.threads)
         self._stabilizer = Stabilizer()
         self._reductions = Reductions()

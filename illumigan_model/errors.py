@@ -11,3 +11,7 @@ class FrameError(IllumiganError):
 
 class ModelError(IllumiganError):
     """Weights or a runtime cannot be used."""
+
+
+class Stopped(IllumiganError):
+    """What was under way is not wanted any longer."""

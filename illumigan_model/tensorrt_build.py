@@ -13,12 +13,13 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from illumigan_model import cuda
+from illumigan_model import __version__, cuda
 from illumigan_model.errors import ModelError
 
 MODULES = ("tensorrt", "tensorrt_rtx")
+NEEDED = {"__version__", "Builder", "BuilderFlag", "ILogger", "NetworkDefinitionCreationFlag", "OnnxParser", "Runtime"}
 PRECISIONS = ("fp32", "fp16")
 WORKSPACE = 1 << 30  # bytes; a Jetson's memory is shared with everything else on it
 
@@ -28,12 +29,17 @@ def load_tensorrt() -> Any:
     reasons = []
     for name in MODULES:
         try:
-            return importlib.import_module(name)
+            module = importlib.import_module(name)
         except ModuleNotFoundError as error:
             if error.name != name:
                 reasons.append(f"{name} does not load ({error})")
         except Exception as error:  # a broken installation raises whatever it likes
-            reasons.append(f"{name} does not load ({error})")
+            reasons.append(f"{name} does not load ({' '.join(str(error).split()) or type(error).__name__})")
+        else:
+            missing = sorted(NEEDED - set(dir(module)))
+            if not missing:  # removing a package may leave an empty folder of that name
+                return module
+            reasons.append(f"{name} is not installed completely (it has no {missing[0]})")
     raise ModelError(f"TensorRT cannot be used: {'; '.join(reasons) or 'it is not installed'}.")
 
 
@@ -50,6 +56,30 @@ def facts() -> dict[str, str]:
         **cuda.facts(),
         **({"l4t": release} if release else {}),
     }
+
+
+class Options(NamedTuple):
+    """Everything that `build` tells TensorRT; it is in the key of an engine, so that none outlives a change of it.
+
+    What is not here, such as the level of optimisation, is left to TensorRT, whose version is in the key, too.
+    """
+
+    workspace_bytes: int
+    explicit_batch: bool
+    fp16_flag: bool
+    halved_by: str
+    """Who has turned the graph into half precision, where TensorRT does not do so itself."""
+
+
+def options(trt: Any, precision: str) -> Options:
+    """Return the options of a build in "fp32" or "fp16"."""
+    is_half, has_flag, flag = precision == "fp16", hasattr(trt.BuilderFlag, "FP16"), trt.NetworkDefinitionCreationFlag
+    return Options(
+        workspace_bytes=WORKSPACE,
+        explicit_batch=hasattr(flag, "EXPLICIT_BATCH"),  # where it is not the only kind there is
+        fp16_flag=is_half and has_flag,
+        halved_by=f"illumigan {__version__}" if is_half and not has_flag else "nobody",
+    )
 
 
 def build(onnx: Path, target: Path, precision: str) -> None:
@@ -72,20 +102,21 @@ def build(onnx: Path, target: Path, precision: str) -> None:
         content = onnx.read_bytes()
     except OSError as error:
         raise ModelError(f"{onnx} cannot be read ({error.strerror}).") from error
-    has_flag = hasattr(trt.BuilderFlag, "FP16")
-    if precision == "fp16" and not has_flag:
+    told = options(trt, precision)
+    if told.halved_by != "nobody":
         content = halved(content, onnx)
     log = new_log(trt)
     print(f"Building an engine of {onnx.name} in {precision} with {trt.__name__} {trt.__version__}.", flush=True)
     try:
         builder = trt.Builder(log)
-        network = builder.create_network(creation_flags(trt))
+        flag = trt.NetworkDefinitionCreationFlag
+        network = builder.create_network(1 << int(flag.EXPLICIT_BATCH) if told.explicit_batch else 0)
         parser = trt.OnnxParser(network, log)
         if not parser.parse(content):
             raise ModelError(f"TensorRT cannot parse {onnx}: {errors_of(parser)}.")
         config = builder.create_builder_config()
-        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, WORKSPACE)
-        if precision == "fp16" and has_flag:
+        config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, told.workspace_bytes)
+        if told.fp16_flag:
             config.set_flag(trt.BuilderFlag.FP16)
         if hasattr(trt, "IProgressMonitor") and hasattr(config, "progress_monitor"):
             config.progress_monitor = new_monitor(trt)
@@ -101,12 +132,6 @@ def build(onnx: Path, target: Path, precision: str) -> None:
     except OSError as error:
         raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
     print(f"Done: {target.stat().st_size / 1e6:.1f} MB.", flush=True)
-
-
-def creation_flags(trt: Any) -> int:
-    """Return the flags to create a network with: explicit batch, where it is not the only kind there is."""
-    flag = trt.NetworkDefinitionCreationFlag
-    return 1 << int(flag.EXPLICIT_BATCH) if hasattr(flag, "EXPLICIT_BATCH") else 0
 
 
 def halved(content: bytes, path: Path) -> bytes:

@@ -16,7 +16,7 @@ import typer
 from illumigan_model.engine_cache import PATIENCE_S
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros import benchmark, demo, gpu_check, play_bag
-from illumigan_ros.command_line import progress_bar, require_modules, require_positive, run
+from illumigan_ros.command_line import open_enhancer, progress_bar, require_modules, require_positive, run
 from illumigan_ros.output_files import make_folder, require_other_place
 
 if TYPE_CHECKING:
@@ -65,12 +65,11 @@ def enhance_images(
     daylight_gate: Annotated[bool, typer.Option("--daylight-gate", help="Leave bright pictures as they are.")] = False,
 ) -> None:
     """Enhance a folder of pictures, each by itself."""
-    from illumigan_model.enhancer import Enhancer
     from illumigan_ros import offline
 
     pictures = offline.find_pictures(in_dir)
     with (
-        Enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False) as enhancer,
+        open_enhancer(model, runtime, strength=strength, daylight_gate=daylight_gate, temporal=False) as enhancer,
         progress_bar("enhancing", len(pictures)) as advance,
     ):
         outcome = offline.enhance_images(pictures, out_dir, attention, enhancer, advance)
@@ -90,14 +89,13 @@ def enhance_video(
     strength: Strength = 1.0,
 ) -> None:
     """Enhance a video: same frame count, same frame rate. A side of odd length grows by one repeated pixel."""
-    from illumigan_model.enhancer import Enhancer
     from illumigan_ros import offline
     from illumigan_ros.video import VideoReader
 
     with ExitStack() as stack:
         window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
         frames = stack.enter_context(VideoReader(source))
-        enhancer = stack.enter_context(Enhancer(model, runtime, strength=strength))
+        enhancer = stack.enter_context(open_enhancer(model, runtime, strength=strength))
         advance = stack.enter_context(progress_bar("enhancing", frames.frame_count))
         outcome = offline.enhance_video(
             frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
@@ -117,13 +115,12 @@ def enhance_bag(
     strength: Strength = 1.0,
 ) -> None:
     """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
-    from illumigan_model.enhancer import Enhancer
     from illumigan_ros import offline
     from illumigan_ros.footage import Footage
 
     with (
         Footage(source, topic) as footage,
-        Enhancer(model, runtime, strength=strength) as enhancer,
+        open_enhancer(model, runtime, strength=strength) as enhancer,
         progress_bar("enhancing", footage.frame_count) as advance,
     ):
         outcome = offline.enhance_bag(footage, out, enhancer, advance)

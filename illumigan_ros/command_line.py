@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -19,6 +19,8 @@ from illumigan_ros.deadline import deadline
 
 if TYPE_CHECKING:
     from rclpy.node import Node
+
+    from illumigan_model.enhancer import Enhancer
 
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -51,6 +53,19 @@ def require_modules(*names: str) -> None:
     missing = [name for name in names if importlib.util.find_spec(name) is None]
     if missing:
         raise IllumiganError(f"{', '.join(missing)} missing; install with: pip install 'illumigan[train]'.")
+
+
+def open_enhancer(model: str, runtime: str, **settings: Any) -> Enhancer:
+    """Return an Enhancer that tells on stderr why no better runtime is used, and when another one has to take over."""
+    from illumigan_model.enhancer import Enhancer
+
+    def warn(text: str) -> None:
+        print(f"warning: {text}", file=sys.stderr)
+
+    enhancer = Enhancer(model, runtime, on_takeover=warn, **settings)
+    for reason in enhancer.runtime_reasons:
+        print(f"note: {reason}", file=sys.stderr)
+    return enhancer
 
 
 def require_positive(option: str, value: float | None) -> None:

@@ -158,6 +158,35 @@ def _runtime_in_use(threads: int) -> Iterator[Finding]:
     chain.close()
 
 
+def look_at_engines() -> Iterator[Finding]:
+    """List the cache of TensorRT engines, some of which may be for other machines or versions."""
+    from illumigan_model import engine_cache
+    from illumigan_model.engine_list import listed
+    from illumigan_model.user_cache import cache_folder
+
+    try:
+        root = cache_folder("trt")
+        engines = listed(root)
+    except ModelError as error:
+        yield Finding("cache", NOTE, str(error))
+        return
+    megabytes = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e6
+    count = f"{len(engines) or 'no'} engine{'' if len(engines) == 1 else 's'}"
+    yield Finding("cache", GOOD, f"{count} in {root}, {megabytes:.1f} MB")
+    for folder, record, fault in engines:
+        if record is None:
+            yield Finding(folder.name[:12], NOTE, f"not used: {fault}")
+            continue
+        gpu = record.purpose["facts"].get("gpu", "a GPU")
+        what = f"{record.graph} in {record.purpose['precision']} for {gpu}, {record.size / 1e6:.1f} MB"
+        try:
+            why_not = engine_cache.misfit(record, engine_cache.TENSORRT)
+        except ModelError as error:
+            why_not = str(error)
+        verdict = f"does not fit this machine: {why_not}" if why_not else "fits this machine"
+        yield Finding(folder.name[:12], NOTE if why_not else GOOD, f"{what}; {verdict}")
+
+
 def _dark_frame() -> np.ndarray:
     ramp = np.linspace(0, 60, 1280, dtype=np.uint8)
     return np.broadcast_to(ramp[None, :, None], (720, 1280, 3))
@@ -218,5 +247,6 @@ def _allocator() -> Finding:
 SECTIONS: dict[str, Callable[[], Iterator[Finding]]] = {
     "Machine": look_at_machine,
     "Enhancer": look_at_enhancer,
+    "TensorRT engines": look_at_engines,
     "ROS 2": look_at_ros,
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model import engine_cache
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.engine_cache import PATIENCE_S, TENSORRT
-from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.errors import ModelError, Stopped
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.graphs import find_graph
 from illumigan_model.runtimes.select import open_runtime
@@ -17,12 +17,8 @@ from illumigan_model.runtimes.select import open_runtime
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
-RUNTIME = "tensorrt"  # the one that runs engines
-PRECISION = "fp16"
-
-
-class Stopped(IllumiganError):
-    """The building is not wanted any longer."""
+RUNTIME = "tensorrt"  # the one that runs engines, in the precision of the one that is asked for
+PRECISIONS = {"auto": "fp16", "tensorrt": "fp16", "tensorrt-fp32": "fp32"}
 
 
 class EngineBuild:
@@ -33,32 +29,44 @@ class EngineBuild:
     `fault` ("" unless it failed) are for the diagnostics. A failure is logged, and whatever runs goes on.
     """
 
-    def __init__(self, mode: str = "never", model: str = "", runtime: str = "auto", logger: Any = None) -> None:
-        """Keep the parameters engine_build, model and runtime of the node, and its logger; without any, do nothing."""
+    def __init__(
+        self,
+        mode: str = "never",
+        model: str = "",
+        runtime: str = "auto",
+        logger: Any = None,
+        on_progress: OnProgress = unwatched,
+    ) -> None:
+        """
+        Keep the parameters engine_build, model and runtime of the node, and its logger; without any, do nothing.
+
+        `on_progress` is called while something is built; it raises Stopped where that is not wanted any longer.
+        """
         self._mode, self._model, self._runtime, self._logger = mode, model, runtime, logger
-        self._what = f"The engine of {model} ({PRECISION})"
+        self._on_progress = on_progress
+        self._precision = PRECISIONS.get(runtime, "fp16")
+        self._what = f"The engine of {model} ({self._precision})"
         self._began = 0.0
         self._said = ""
         self._outcome = ""
         self.fault = ""
-        self._is_stopped = threading.Event()
         self._lock = threading.Lock()
         self._ready: tuple[Runtime, list[str]] | None = None
         self._thread = threading.Thread(target=self._run_in_background, name="engine", daemon=True)
         self._threads = 1
-        if mode != "never" and runtime not in ("auto", RUNTIME):
+        if mode != "never" and runtime not in PRECISIONS:
             self._mode = "never"
-            self._fail(f"the runtime is {runtime}, which uses none; set it to auto or {RUNTIME}")
+            self._fail(f"the runtime is {runtime}, which uses none; set it to {', '.join(PRECISIONS)}")
 
-    def before_load(self, on_progress: Callable[[], None]) -> str:
-        """Build the engine, where that is to be done first, and return the runtime to load the model with.
+    def before_load(self) -> str:
+        """
+        Build the engine, where that is to be done first, and return the runtime to load the model with.
 
-        It is the one that the parameter asks for, or auto where that one has no engine (yet). `on_progress` is called
-        several times a second; what it raises ends the building and is raised here.
+        It is the one that the parameter asks for, or auto where that one has no engine (yet). Raises Stopped.
         """
         if self._mode == "never":
             return self._runtime
-        is_built = self._mode == "on_start" and self._build(on_progress)
+        is_built = self._mode == "on_start" and self._build()
         return self._runtime if is_built else "auto"
 
     def after_load(self, enhancer: Enhancer) -> None:
@@ -84,8 +92,7 @@ class EngineBuild:
         return ready
 
     def stop(self) -> None:
-        """End what is under way, and close what nobody took."""
-        self._is_stopped.set()
+        """Wait until what is under way has heard of the end from `on_progress`, and close what nobody took."""
         if self._thread.is_alive():
             self._thread.join()
         with self._lock:
@@ -105,17 +112,17 @@ class EngineBuild:
         said = f": {self._said}" if self._said else ""
         return f"{self._what} is being built for {time.monotonic() - self._began:.0f} s{said}"
 
-    def _build(self, on_progress: Callable[[], None]) -> bool:
+    def _build(self) -> bool:
         """Build the engine; return whether it is there."""
         self._began = time.monotonic()
         self._logger.info(f"{self._what} is built, if there is none yet; this may take minutes.")
 
         def note(said: str) -> None:
             self._said = said
-            on_progress()
+            self._on_progress(said)
 
         try:
-            engine_cache.build(find_graph(self._model), PRECISION, PATIENCE_S, note, TENSORRT)
+            engine_cache.build(find_graph(self._model, note), self._precision, PATIENCE_S, note, TENSORRT)
         except Stopped:
             raise
         except Exception as error:  # a library that is missing or broken raises whatever it likes
@@ -127,9 +134,11 @@ class EngineBuild:
 
     def _run_in_background(self) -> None:
         try:
-            if not self._build(self._check):
+            if not self._build():
                 return
-            runtime, reasons = open_runtime(self._model, self._runtime, self._threads)
+            runtime, reasons = open_runtime(
+                self._model, self._runtime, self._threads, self._on_progress, self._logger.warning
+            )
             if runtime.name != RUNTIME:
                 runtime.close()
                 raise ModelError(why_not(runtime.name, reasons))
@@ -142,12 +151,8 @@ class EngineBuild:
         with self._lock:
             self._ready = runtime, reasons
 
-    def _check(self) -> None:
-        if self._is_stopped.is_set():
-            raise Stopped("The building of the engine was stopped.")
-
     def _fail(self, why: str) -> None:
-        why = why.removeprefix(f"{RUNTIME}: ").rstrip(".")
+        why = why.removeprefix(f"{self._runtime}: ").removeprefix(f"{RUNTIME}: ").rstrip(".")
         self.fault = f"{self._what} is not used: {why}."
         self._outcome = self.fault
         self._logger.error(self.fault)

@@ -12,6 +12,7 @@ from rich.console import Console
 from illumigan_model import __version__, engine_cache
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.graphs import find_graph
+from illumigan_model.user_cache import cache_folder
 from illumigan_model.weights import sha256
 from illumigan_ros.output_files import make_folder
 
@@ -37,7 +38,8 @@ def build_engine(model: str, precision: str, size: str | None, timeout_s: float)
         engine = engine_cache.build(graph, precision, timeout_s, on_progress, engine_cache.TENSORRT)
     took, megabytes = time.monotonic() - began, engine.stat().st_size / 1e6
     print(f"The engine of {graph.name} ({precision}, {megabytes:.1f} MB) is there after {took:.0f} s: {engine}")
-    print(f"It runs with: model {model if size is None else graph}, runtime tensorrt")
+    runtime = "tensorrt" if precision == "fp16" else "tensorrt-fp32"
+    print(f"It runs with: model {model if size is None else graph}, runtime {runtime}")
 
 
 def graph_of_size(model: str, size: str) -> Path:
@@ -54,7 +56,7 @@ def graph_of_size(model: str, size: str) -> Path:
         ) from error
 
     checkpoint = find_checkpoint(model)
-    folder = engine_cache.cache_root().parent / "onnx"
+    folder = cache_folder("onnx")
     make_folder(folder)
     graph = folder / f"{checkpoint.stem}-{size}-{sha256(checkpoint)[:12]}-{__version__}.onnx"
     if not graph.exists():

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -26,10 +27,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
 from illumigan_model.enhancer import Enhancer
-from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.errors import IllumiganError, ModelError, Stopped
 from illumigan_ros.deadline import deadline
 from illumigan_ros.diagnostics import diagnostic_array
-from illumigan_ros.engine_build import EngineBuild, Stopped
+from illumigan_ros.engine_build import EngineBuild
 from illumigan_ros.frame_worker import LOG_PERIOD, FrameWorker
 from illumigan_ros.parameters import Parameters
 from illumigan_ros.qos import FollowingSubscription, image_qos
@@ -49,6 +50,7 @@ class EnhanceNode(LifecycleNode):
         self._settings = Parameters(self, lambda: self._configured)
         self._enhancer: Enhancer | None = None
         self._engine = EngineBuild()
+        self._is_released = threading.Event()
         self._model_error = ""
         self._outputs: dict[str, LifecyclePublisher] = {}
         self._worker: FrameWorker | None = None
@@ -76,12 +78,15 @@ class EnhanceNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and announce the outputs; without a model, see the parameter autostart."""
         self._model_error = ""
+        self._is_released.clear()
         engine_build, model, wanted = (self._settings[name] for name in ("engine_build", "model", "runtime"))
-        self._engine = EngineBuild(engine_build, model, wanted, self.get_logger())
-        runtime = self._engine.before_load(self._tell_meanwhile)
+        self._engine = EngineBuild(engine_build, model, wanted, self.get_logger(), self._on_progress)
+        runtime = self._engine.before_load()
         try:
             self._enhancer = self._load(runtime)
             self._engine.after_load(self._enhancer)
+        except Stopped:
+            raise
         except Exception as error:  # whatever a broken library raises, the camera's users get their frames
             self._model_error = self._why_no_model(error)
             if not self._settings["autostart"]:
@@ -138,6 +143,7 @@ class EnhanceNode(LifecycleNode):
 
     def release(self) -> None:
         """Stop, and let go of everything that configure and activate made; calling it twice is fine."""
+        self._is_released.set()
         self._stop()
         for publisher in self._outputs.values():
             self.destroy_lifecycle_publisher(publisher)
@@ -148,7 +154,12 @@ class EnhanceNode(LifecycleNode):
         self._enhancer, self._configured = None, False
 
     def _load(self, runtime: str) -> Enhancer:
-        enhancer = Enhancer(model=self._settings["model"], runtime=runtime)
+        enhancer = Enhancer(
+            model=self._settings["model"],
+            runtime=runtime,
+            on_progress=self._on_export,
+            on_takeover=self.get_logger().warning,
+        )
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.describe()}.")
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
@@ -204,11 +215,21 @@ class EnhanceNode(LifecycleNode):
             self._worker.reset()
         return response
 
-    def _tell_meanwhile(self) -> None:
-        """Tell how the engine comes along, in a transition that keeps the timer waiting."""
-        if not self.context.ok():  # Ctrl-C
-            raise Stopped("The node is shut down.")
-        if time.monotonic() - self._told_at >= self._settings["diagnostics_period"]:
+    def _on_export(self, said: str) -> None:
+        text = "The graph of the model is being made, which is done once and may take a minute."
+        self.get_logger().info(text, throttle_duration_sec=LOG_PERIOD)
+        self._on_progress(said)
+
+    def _on_progress(self, _said: str) -> None:
+        """
+        Hear of the end, several times a second while a graph or an engine is made, on whichever thread that is.
+
+        In configure, which keeps the timer waiting, tell how it comes along. Raises Stopped.
+        """
+        if self._is_released.is_set() or not self.context.ok():  # Ctrl-C, or a transition
+            raise Stopped("The node is being stopped.")
+        is_late = time.monotonic() - self._told_at >= self._settings["diagnostics_period"]
+        if is_late and not self._configured:
             self._tell()
 
     def _tell(self) -> None:

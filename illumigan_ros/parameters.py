@@ -74,8 +74,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "engine_build",
         "never",
-        "Build the TensorRT engine of the model where there is none yet: on_start before the first frame; background "
-        "while frames pass with the best runtime that works, from which tensorrt takes over when it is ready.",
+        "Build the TensorRT engine of the model where there is none yet, in half precision unless runtime is "
+        "tensorrt-fp32: on_start before the first frame; background while frames pass with the best runtime that "
+        "works, from which tensorrt takes over when it is ready.",
         _BEFORE,
         choices=("never", "on_start", "background"),
     ),

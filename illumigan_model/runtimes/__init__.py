@@ -4,7 +4,8 @@ A runtime is given an image batch of one, float32 RGB 1 x 3 x H x W in [0, 1], a
 float32: for CurveGrid the curves 25 x 9 x 16 of a 128 x 72 thumbnail, for AttentionUNet the enhanced image 3 x H x W.
 Those that run a graph take images of the graph's size only; `reduced` brings frames to it and back.
 
-It is loaded by making it. `self_check.check` warms it up, and compares its answer with what it should be.
+It is loaded by making it, of a model and a number of threads; who loads it may be told how that goes on (`OnProgress`).
+`self_check.check` warms it up, and compares its answer with what it should be.
 """
 
 from __future__ import annotations

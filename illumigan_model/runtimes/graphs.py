@@ -7,18 +7,18 @@ in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the sha256 of the checkpoin
 from __future__ import annotations
 
 import json
-import os
 import re
-import subprocess
 import sys
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from illumigan_model import __version__, weights
+from illumigan_model.child_process import OnProgress, run_program, unwatched
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import ModelError
+from illumigan_model.user_cache import cache_folder, remove_older_than_a_day
 
 INNER_WH = {16: (352, 288), 32: (256, 208)}
 """Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
@@ -30,15 +30,20 @@ FOREIGN = "not exported by illumigan"
 EXPORT_TIMEOUT = 300.0  # seconds
 EXPORT = """
 import sys
-import uuid
+import tempfile
 from pathlib import Path
 from illumigan_model.errors import ModelError
-from illumigan_model.export import export_onnx
 
+target = Path(sys.argv[2])
+tempfile.tempdir = str(target.parent)  # where it is removed, however this ends
 try:
-    export_onnx(sys.argv[1], Path(sys.argv[2]), "core", sys.argv[3] or None)
-except (ModelError, ImportError) as error:
-    sys.exit(str(error))
+    from illumigan_model.export import export_onnx
+
+    export_onnx(sys.argv[1], target, "core", sys.argv[3] or None)
+except ImportError as error:
+    sys.exit(f"it takes PyTorch and onnx ({error}); pip install 'illumigan[train]'")
+except ModelError as error:
+    sys.exit(" ".join(str(error).split()))
 """
 
 
@@ -83,24 +88,30 @@ def size_of(text: str) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
-def find_graph(model: str) -> Path:
+def find_graph(model: str, on_progress: OnProgress = unwatched) -> Path:
     """Return the ONNX file of a model's core graph; it is made now if this is the first time it is wanted.
 
     Args:
         model: name of a shipped model or path of a weights file.
+        on_progress: is called while it is made; what it raises ends that, leaves nothing behind and is raised here.
 
     Raises:
-        ModelError: there is no such model, or its graph cannot be made or kept here.
+        ModelError: there is no such model, it is somebody else's, or its graph cannot be made or kept here.
     """
     found = weights.find_weights(model)
+    architecture = written_architecture(found)
     if found.suffix == ".onnx":
         return found
-    size = "" if written_architecture(found) == "curve_grid" else "x".join(map(str, inner_size(found)))
-    kept = cache_folder() / f"{weights.sha256(found)}-{__version__}.onnx"
+    size = "" if architecture == "curve_grid" else "x".join(map(str, inner_size(found)))
+    kept = cache_folder("onnx") / f"{weights.sha256(found)}-{__version__}.onnx"
     if not is_whole(kept):
-        partial = kept.with_name(f"{uuid.uuid4().hex}.onnx")  # another process may be at the same
-        export(found, partial, size)
-        partial.replace(kept)
+        try:
+            kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            export(found, kept, size, on_progress)
+        except OSError as error:
+            raise ModelError(
+                f"The model's graph cannot be kept ({error}); let XDG_CACHE_HOME name a folder that can be written."
+            ) from error
     return kept
 
 
@@ -112,37 +123,15 @@ def is_whole(graph: Path) -> bool:
         return False
 
 
-def cache_folder() -> Path:
-    """Return the folder of graphs, which exists; raises ModelError if it cannot be made."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:  # a relative path is to be ignored, says the XDG base directory specification
-        folder = (given if given.is_absolute() else Path.home() / ".cache") / "illumigan" / "onnx"
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except (OSError, RuntimeError) as error:
-        raise ModelError(
-            f"The model's graph cannot be kept ({error}); let XDG_CACHE_HOME name a folder that can be written."
-        ) from error
-    return folder
-
-
-def export(checkpoint: Path, target: Path, size: str) -> None:
-    """Export a checkpoint in a process of its own; raises ModelError if that fails."""
-    command = [sys.executable, "-c", EXPORT, str(checkpoint.resolve()), str(target), size]
-    paths = os.pathsep.join(sys.path)  # what is imported here is imported there
-    try:
-        done = subprocess.run(
-            command,
-            capture_output=True,
-            text=True,
-            timeout=EXPORT_TIMEOUT,
-            check=False,
-            env={**os.environ, "PYTHONPATH": paths},
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelError(f"{checkpoint} could not be exported ({error}).") from error
-    if done.returncode:
-        why = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
-        raise ModelError(f"{checkpoint} could not be exported, which needs PyTorch and onnx: {why}")
+def export(checkpoint: Path, target: Path, size: str, on_progress: OnProgress) -> None:
+    """Export a checkpoint in a process of its own; see `find_graph`. Raises OSError where it cannot be written."""
+    remove_older_than_a_day(target.parent.glob("*.part"))
+    # another process may be at the same
+    with TemporaryDirectory(suffix=".part", dir=target.parent, ignore_cleanup_errors=True) as folder:
+        made = Path(folder) / "graph.onnx"
+        command = [sys.executable, "-c", EXPORT, str(checkpoint.resolve()), str(made), size]
+        run_program(command, f"Exporting {checkpoint}", EXPORT_TIMEOUT, on_progress)
+        made.replace(target)
 
 
 def architecture_of(model: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
@@ -20,13 +21,15 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(self, model: str, threads: int, on_cpu: bool = False) -> None:
+    def __init__(
+        self, model: str, threads: int, on_progress: OnProgress = unwatched, *, on_cpu: bool = False
+    ) -> None:
         """Load a model by name or path, for the CPU even where there is CUDA if that is wanted.
 
         Raises:
             ModelError: the file is missing, damaged or was not exported by this package.
         """
-        path = find_graph(model)
+        path = find_graph(model, on_progress)
         providers = [CPU] if on_cpu else present_providers()
         # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
         is_grid = written_architecture(path) == "curve_grid"
@@ -58,9 +61,9 @@ class OnnxRuntime:
         del self.session
 
 
-def on_cpu(model: str, threads: int) -> OnnxRuntime:
+def on_cpu(model: str, threads: int, on_progress: OnProgress = unwatched) -> OnnxRuntime:
     """Return the runtime that is left where there is CUDA, but not enough of its memory."""
-    return OnnxRuntime(model, threads, on_cpu=True)
+    return OnnxRuntime(model, threads, on_progress, on_cpu=True)
 
 
 def open_session(path: Path, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:

@@ -6,6 +6,7 @@ import importlib.util
 
 import numpy as np
 
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts
@@ -16,7 +17,7 @@ class OpenvinoRuntime:
 
     name = "openvino"
 
-    def __init__(self, model: str, threads: int) -> None:
+    def __init__(self, model: str, threads: int, on_progress: OnProgress = unwatched) -> None:
         """Load a model by name or path.
 
         Raises:
@@ -26,7 +27,7 @@ class OpenvinoRuntime:
             raise ModelError("OpenVINO is not installed; install it with: pip install 'illumigan[openvino]'.")
         import openvino
 
-        path = find_graph(model)
+        path = find_graph(model, on_progress)
         core = openvino.Core()
         try:
             graph = core.read_model(path)

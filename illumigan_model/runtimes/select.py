@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from illumigan_model.errors import ModelError
+from illumigan_model.child_process import OnProgress, unwatched
+from illumigan_model.errors import ModelError, Stopped
 from illumigan_model.runtimes import CheckedRuntime, Runtime, reduced
 from illumigan_model.runtimes.graphs import architecture_of
 from illumigan_model.runtimes.self_check import check
@@ -17,10 +19,11 @@ RUNTIMES = {
     "onnxruntime-cpu": ("illumigan_model.runtimes.onnx_runtime", "on_cpu"),
     "openvino": ("illumigan_model.runtimes.openvino_runtime", "OpenvinoRuntime"),
     "tensorrt": ("illumigan_model.runtimes.tensorrt_runtime", "open_tensorrt"),
+    "tensorrt-fp32": ("illumigan_model.runtimes.tensorrt_runtime", "in_single_precision"),
     "torch2trt": ("illumigan_model.runtimes.torch2trt_runtime", "Torch2trtRuntime"),
     "torch": ("illumigan_model.runtimes.torch_runtime", "TorchRuntime"),
 }
-"""Name -> (module, what opens it when it is given a model and a number of threads)."""
+"""Name -> (module, what opens it when it is given a model, a number of threads and an `OnProgress`)."""
 
 ORDERS = {
     ("gpu", "curve_grid"): ("tensorrt", "onnxruntime", "onnxruntime-cpu", "openvino", "torch"),
@@ -30,8 +33,8 @@ ORDERS = {
 }
 """What "auto" tries, fastest first. On two cores of an AMD EPYC: a CurveGrid's thumbnail takes 0.6 ms in ONNX Runtime
 and 1.2 ms in OpenVINO, an AttentionUNet of width 16 at 352x288 25 ms in OpenVINO, 63 ms in ONNX Runtime and 62 ms in
-PyTorch, which runs frames at full size. The orders for a GPU are not measured. torch2trt converts for minutes, so it
-must be asked for."""
+PyTorch, which runs frames at full size. The orders for a GPU are not measured. tensorrt-fp32 and torch2trt, which
+converts for minutes, must be asked for."""
 
 SIGNS_OF_A_GPU = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/etc/nv_tegra_release")
 
@@ -42,9 +45,17 @@ class RuntimeChain:
     `notes` say, one sentence each, why better runtimes do not run; it grows when one fails.
     """
 
-    def __init__(self, model: str, names: tuple[str, ...], threads: int) -> None:
-        """Open the first runtime that works; raises ModelError with every reason if none does."""
+    def __init__(
+        self,
+        model: str,
+        names: tuple[str, ...],
+        threads: int,
+        on_progress: OnProgress = unwatched,
+        on_takeover: Callable[[str], object] = unwatched,
+    ) -> None:
+        """Open the first runtime that works, see `open_runtime`; raises ModelError with every reason if none does."""
         self._model, self._waiting, self._threads = model, list(names), threads
+        self._on_progress, self._on_takeover = on_progress, on_takeover
         self.notes: list[str] = []
         opened = self._open_next()
         if opened is None:
@@ -75,18 +86,25 @@ class RuntimeChain:
             try:
                 return self._answer(image)
             except ModelError as error:
-                note = f"{self.name}: {error}"
-                following = self._open_next()
-                if following is None:  # stay: the next frame may fare better
-                    raise
-                self.notes.append(note)
-                failed, self._runtime = self._runtime, following
-                close_quietly(failed)
+                self._take_over(error)
+            except Exception as error:  # a runtime that is broken raises whatever it likes
+                self._take_over(ModelError(f"It failed on this frame ({error})."))
 
     def close(self) -> None:
         """Free what the runtime holds; no other one takes over any more."""
         self._waiting.clear()
-        self._runtime.close()
+        close_quietly(self._runtime)
+
+    def _take_over(self, failure: ModelError) -> None:
+        """Go on with the next runtime that works; raises the failure of the present one if there is none."""
+        noted = len(self.notes)
+        following = self._open_next()
+        if following is None:  # stay: the next frame may fare better
+            raise failure
+        self.notes.insert(noted, in_one_line(f"{self.name}: {failure}"))
+        failed, self._runtime = self._runtime, following
+        close_quietly(failed)
+        self._on_takeover(f"{self.describe()} takes over: {' '.join(self.notes[noted:])}")
 
     def _answer(self, image: np.ndarray) -> np.ndarray:
         if self._runtime.architecture == "curve_grid" or self._runtime.size is None:
@@ -102,21 +120,35 @@ class RuntimeChain:
         while self._waiting:
             name = self._waiting.pop(0)
             try:
-                module, kind = RUNTIMES[name]
-                opened: CheckedRuntime = getattr(importlib.import_module(module), kind)(self._model, self._threads)
-                try:
-                    check(opened)
-                except ModelError:
-                    close_quietly(opened)
-                    raise
+                opened = self._open(name)
+            except Stopped:  # which says nothing about this runtime
+                self._waiting.insert(0, name)
+                raise
             except ModelError as error:
-                self.notes.append(f"{name}: {error}")
+                self.notes.append(in_one_line(f"{name}: {error}"))
             except Exception as error:  # a library that is missing or broken raises whatever it likes
-                self.notes.append(f"{name}: it cannot be used here ({error}).")
+                self.notes.append(in_one_line(f"{name}: it cannot be used here ({error})."))
             else:
                 self.notes += opened.notes
                 return opened
         return None
+
+    def _open(self, name: str) -> CheckedRuntime:
+        """Open a runtime, warm and checked."""
+        module, kind = RUNTIMES[name]
+        opener = getattr(importlib.import_module(module), kind)
+        opened: CheckedRuntime = opener(self._model, self._threads, self._on_progress)
+        try:
+            check(opened)
+        except Exception:
+            close_quietly(opened)
+            raise
+        return opened
+
+
+def in_one_line(text: str) -> str:
+    """Return a sentence without the line breaks of the library that is quoted in it."""
+    return " ".join(text.split())
 
 
 def close_quietly(runtime: Runtime) -> None:
@@ -127,13 +159,22 @@ def close_quietly(runtime: Runtime) -> None:
         return
 
 
-def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[str]]:
+def open_runtime(
+    model: str,
+    runtime: str,
+    threads: int,
+    on_progress: OnProgress = unwatched,
+    on_takeover: Callable[[str], object] = unwatched,
+) -> tuple[Runtime, list[str]]:
     """Open a runtime for a model.
 
     Args:
         model: name of a shipped model or path of a weights file.
         runtime: "auto" for the best that works, or one of `RUNTIMES`.
         threads: CPU threads that it may use.
+        on_progress: is called while a graph of the model is made, which takes long, now or where another runtime takes
+            over; what it raises ends that. If that is Stopped, it is raised here, or by `infer`.
+        on_takeover: is told in one line when a runtime has failed on a frame and another one takes over.
 
     Returns:
         the runtime, and for each better one that could not be used the reason, one sentence each; the list grows if
@@ -146,7 +187,7 @@ def open_runtime(model: str, runtime: str, threads: int) -> tuple[Runtime, list[
         raise ModelError(f"There is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}.")
     architecture = architecture_of(model)  # a model that is not there is no runtime's fault
     names = ORDERS["gpu" if has_gpu() else "cpu", architecture] if runtime == "auto" else (runtime,)
-    chain = RuntimeChain(model, names, threads)
+    chain = RuntimeChain(model, names, threads, on_progress, on_takeover)
     return chain, chain.notes
 
 

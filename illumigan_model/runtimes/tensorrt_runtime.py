@@ -7,6 +7,7 @@ the network are captured as a CUDA graph, so that a frame costs one launch.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ctypes import c_void_p
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 
 from illumigan_model import cuda
+from illumigan_model.child_process import OnProgress, unwatched
+from illumigan_model.engine_folder import in_use
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
@@ -21,8 +24,10 @@ from illumigan_model.runtimes.onnx_runtime import CPU, open_session
 from illumigan_model.tensorrt_build import load_tensorrt, new_log
 
 
-def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
-    """Return the runtime of a model whose engine has been built; half precision where there is one that is right.
+def open_tensorrt(
+    model: str, threads: int, on_progress: OnProgress = unwatched, precisions: tuple[str, ...] = ("fp16", "fp32")
+) -> TensorrtRuntime:
+    """Return the runtime of a model whose engine has been built, in the first precision that is there and right.
 
     Raises:
         ModelError: TensorRT or a GPU is missing, or there is no engine that fits.
@@ -31,10 +36,10 @@ def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
     cuda.facts()
     from illumigan_model import engine_cache  # type: ignore[attr-defined]
 
-    graph = find_graph(model)
+    graph = find_graph(model, on_progress)
     facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
     errors = []
-    for precision in ("fp16", "fp32"):
+    for precision in precisions:
         try:
             runtime = TensorrtRuntime(engine_cache.find(graph, precision), facts, precision)
         except ModelError as error:
@@ -45,8 +50,14 @@ def open_tensorrt(model: str, threads: int) -> TensorrtRuntime:
             return runtime
         except ModelError as error:
             errors.append(error)
-            runtime.close()
+            with suppress(ModelError):
+                runtime.close()
     raise errors[0]
+
+
+def in_single_precision(model: str, threads: int, on_progress: OnProgress = unwatched) -> TensorrtRuntime:
+    """Return the runtime of a model for which half precision is not good enough."""
+    return open_tensorrt(model, threads, on_progress, ("fp32",))
 
 
 class TensorrtRuntime:
@@ -74,22 +85,34 @@ class TensorrtRuntime:
         self._log = new_log(trt)
         try:
             self._runtime = trt.Runtime(self._log)  # it must outlive the engine
-            self._engine = self._runtime.deserialize_cuda_engine(engine.read_bytes())
+            self._file = in_use(engine)
+            self._engine = self._runtime.deserialize_cuda_engine(self._file.read())
             self._context: Any = self._engine.create_execution_context() if self._engine else None
         except Exception as error:  # broken drivers make the bindings raise TypeError and the like
             raise ModelError(f"TensorRT cannot load the engine {engine}: {self._log.last or error}.") from error
         if self._context is None:
             raise ModelError(
-                f"The engine {engine} does not run here ({self._log.last}); build it again: illumigan build-engine."
+                f"The engine {engine} does not run here ({self._log.last}); "
+                "if that stays so, remove its folder and build it again: illumigan build-engine."
             )
+        self._buffers: list[cuda.Buffer] = []
         self._stream = cuda.pointer("cudaStreamCreate")
+        try:
+            self._make_ready(trt)
+        except Exception:  # out of memory, most likely, which the next runtime needs
+            with suppress(ModelError):
+                self.close()
+            raise
+
+    def _make_ready(self, trt: Any) -> None:
+        """Make the buffers, run once, and capture what a frame takes as a CUDA graph."""
         self._input, self._output = self._make_buffers(trt)
         self._put_to_work()  # what TensorRT sets up at its first run cannot be captured
         cuda.call("cudaStreamSynchronize", self._stream)
         try:
             self._graph = cuda.capture(self._stream, self._put_to_work)
         except ModelError as error:
-            self.notes.append(f"tensorrt: it runs without a CUDA graph, somewhat slower ({error})")
+            self.notes.append(f"tensorrt: it runs without a CUDA graph, somewhat slower: {error}")
 
     def _make_buffers(self, trt: Any) -> tuple[cuda.Buffer, cuda.Buffer]:
         """Return the buffers of the input and of the output, which the engine knows the addresses of."""
@@ -99,6 +122,7 @@ class TensorrtRuntime:
             if self._engine.get_tensor_dtype(name) != trt.DataType.FLOAT:
                 raise ModelError("The engine was not built from a core graph; build it again: illumigan build-engine.")
             buffer = cuda.Buffer(tuple(self._engine.get_tensor_shape(name)))
+            self._buffers.append(buffer)
             is_input = self._engine.get_tensor_mode(name) == trt.TensorIOMode.INPUT
             buffers[is_input] = buffer
             self._context.set_tensor_address(name, buffer.device.value)
@@ -133,7 +157,8 @@ class TensorrtRuntime:
         """Free the engine and its memory."""
         if self._graph is not None:
             cuda.call("cudaGraphExecDestroy", self._graph)
-        self._input.close()
-        self._output.close()
+        for buffer in self._buffers:
+            buffer.close()
         cuda.call("cudaStreamDestroy", self._stream)
+        self._file.close()
         del self._context, self._engine, self._runtime

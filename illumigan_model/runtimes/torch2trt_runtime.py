@@ -11,6 +11,7 @@ import importlib.util
 
 import numpy as np
 
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import inner_size
@@ -24,7 +25,7 @@ class Torch2trtRuntime:
     name = "torch2trt"
     precision, tolerance = "fp16", 0.01
 
-    def __init__(self, model: str, threads: int) -> None:
+    def __init__(self, model: str, threads: int, _on_progress: OnProgress = unwatched) -> None:
         """Load a model by name or path, and convert it.
 
         Raises:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
@@ -25,7 +26,7 @@ class TorchRuntime:
     name = "torch"
     size: tuple[int, int] | None
 
-    def __init__(self, model: str, threads: int) -> None:
+    def __init__(self, model: str, threads: int, _on_progress: OnProgress = unwatched) -> None:
         """Load a model by name or path.
 
         Raises:

@@ -27,7 +27,8 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
         suffixes: the formats that the caller can use, best first.
 
     Raises:
-        ModelError: there is no such model, or its file is not the one that was shipped.
+        ModelError: there is no such model, or its file is not as its .sha256 file has it, which shipped models have and
+            others may have.
     """
     given = Path(model).expanduser()
     if given.suffix in SUFFIXES:
@@ -35,6 +36,13 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
             raise ModelError(f"The weights file {given} does not exist; give a file or one of {available_models()}.")
         if given.suffix not in suffixes:
             raise ModelError(f"{given} is of a kind that this runtime cannot load; it takes {' or '.join(suffixes)}.")
+        try:
+            with given.open("rb") as file:
+                file.read(1)
+        except OSError as error:
+            raise ModelError(f"The weights file {given} cannot be read ({error.strerror}).") from error
+        if given.name in recorded(given):
+            verify(given)
         return given
     for suffix in suffixes:
         shipped = FOLDER / f"{model}{suffix}"
@@ -46,16 +54,22 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     raise ModelError(f"There is no model named {model!r}; give one of {available_models()} or a file of weights.")
 
 
-def verify(shipped: Path) -> None:
-    """Check a shipped file against its recorded sha256.
+def verify(path: Path) -> None:
+    """Check a file against its recorded sha256.
 
     Raises:
-        ModelError: the file has changed since it was shipped, or its record is missing.
+        ModelError: the file has changed since that was written, or its record is missing.
     """
-    record = shipped.with_suffix(".sha256")
-    recorded = record.read_text().split() if record.is_file() else []
-    if f"{sha256(shipped)} {shipped.name}" not in (f"{d} {n}" for d, n in zip(recorded[::2], recorded[1::2])):  # noqa: B905
-        raise ModelError(f"{shipped} is damaged (its sha256 is not the recorded one); install the package again.")
+    if recorded(path).get(path.name) != sha256(path):
+        again = "install the package" if path.parent == FOLDER else "get the file"
+        raise ModelError(f"{path} is damaged (its sha256 is not the recorded one); {again} again.")
+
+
+def recorded(path: Path) -> dict[str, str]:
+    """Return name -> sha256 of what the .sha256 file beside a file has, as the program sha256sum writes it."""
+    record = path.with_suffix(".sha256")
+    lines = [line.split() for line in record.read_text(errors="replace").splitlines()] if record.is_file() else []
+    return {words[1].lstrip("*"): words[0] for words in lines if len(words) == 2}
 
 
 def sha256(path: Path) -> str:

@@ -1,7 +1,9 @@
 import os
+import pickle
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -14,7 +16,7 @@ from illumigan_model import weights
 from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.enhancer import Enhancer, as_planes
-from illumigan_model.errors import ModelError
+from illumigan_model.errors import ModelError, Stopped
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
 from illumigan_model.runtimes.select import RuntimeChain, open_runtime
@@ -83,8 +85,15 @@ def test_the_published_generator_runs_on_a_reduced_frame_of_any_size(runtime, un
 
 def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    left_over, at_work = (tmp_path / "illumigan" / "onnx" / f"{name}.part" for name in ("left_over", "at_work"))
+    for folder, days in ((left_over, 2), (at_work, 0)):
+        folder.mkdir(parents=True)
+        (folder / "graph.onnx").write_bytes(b"half of it")
+        os.utime(folder, 2 * (time.time() - days * 86400,))
     made = graphs.find_graph(unet)
     assert made.is_relative_to(tmp_path)
+    assert sorted(path.name for path in made.parent.iterdir()) == sorted([made.name, "at_work.part"])
+    shutil.rmtree(at_work)
     written = made.stat().st_mtime_ns
     chain, _ = open_runtime(unet, "onnxruntime", 1)
     assert chain.describe() == "onnxruntime (CPU, fp32)"
@@ -93,6 +102,24 @@ def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     made.write_bytes(whole[:-5000])
     assert len(graphs.find_graph(unet).read_bytes()) == len(whole)
     assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+@pytest.mark.parametrize("runtime", ["auto", "onnxruntime"])
+def test_an_export_that_is_not_wanted_any_longer_ends_at_once(tmp_path, monkeypatch, unet, children, runtime):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    before, exports = children(), []
+
+    def stop(_said):
+        exports.extend(set(children()) - set(before))
+        raise Stopped("the user has gone away")
+
+    with pytest.raises(Stopped, match="gone away"):
+        Enhancer(unet, runtime, threads=1, on_progress=stop)
+    assert len(exports) == 1  # nor is it tried again for another runtime
+    assert not set(exports) & set(children())
+    assert list((tmp_path / "illumigan" / "onnx").iterdir()) == []
+    assert open_runtime(unet, runtime, 1)[1] == []
 
 
 def test_a_wider_network_sees_a_smaller_picture(unet, tmp_path):
@@ -131,32 +158,40 @@ def test_a_tensorrt_that_is_broken_is_passed_over(tmp_path, monkeypatch):
     assert "tensorrt does not load (libnvinfer.so.10" in chain.notes[0]
 
 
-@pytest.mark.parametrize("fault", ["refuses", "says NaN"])
+@pytest.mark.parametrize("fault", ["refuses", "says NaN", "breaks"])
 def test_a_runtime_that_fails_on_a_frame_hands_it_to_the_next_one(fault, thumbnail, grid, tmp_path, night):
     enhancer = Enhancer("curve_grid", "onnxruntime", threads=1)
     wanted = enhancer.enhance(night, 0.0).image
-    chain = RuntimeChain("curve_grid", ("onnxruntime", "torch"), 1)
+    said = []
+    chain = RuntimeChain("curve_grid", ("onnxruntime", "openvino-1999", "torch"), 1, on_takeover=said.append)
     enhancer._runtime, enhancer.runtime_reasons = chain, chain.notes
     enhancer.reset()
     if fault == "refuses":
         chain._runtime.input = "no such input"
+    elif fault == "breaks":
+        chain._runtime.infer = None  # whatever that raises
     else:
         spoil(grid, "Add", np.nan, tmp_path / "nan.onnx")
         chain._runtime.session = onnx_runtime.open_session(tmp_path / "nan.onnx", 1, ["CPUExecutionProvider"])
     enhanced = enhancer.enhance(night, 0.0)
     assert np.abs(enhanced.image.astype(int) - wanted).max() <= 1
     assert enhanced.report.runtime == enhancer.runtime == "torch"
-    (reason,) = enhancer.runtime_reasons
+    reason, why_not_the_next = enhancer.runtime_reasons
     assert reason.startswith("onnxruntime: ")
+    assert why_not_the_next.startswith("openvino-1999: it cannot be used here")
+    enhancer.enhance(night, 0.1)
+    assert said == [f"torch (CPU, fp32) takes over: {reason} {why_not_the_next}"]
 
 
 def test_the_last_runtime_stays_and_may_fare_better_with_the_next_frame(thumbnail):
-    chain = RuntimeChain("curve_grid", ("onnxruntime",), 1)
+    said = []
+    chain = RuntimeChain("curve_grid", ("onnxruntime",), 1, on_takeover=said.append)
     right, chain._runtime.input = chain._runtime.input, "no such input"
     with pytest.raises(ModelError, match="failed on this frame"):
         chain.infer(thumbnail)
     chain._runtime.input = right
     assert chain.infer(thumbnail).shape == (25, 9, 16)
+    assert said == chain.notes == []
 
 
 def spoil(graph, operator, number, path):
@@ -245,6 +280,40 @@ def test_a_truncated_file_is_named(tmp_path, suffix, runtime):
     path.write_bytes(b"\x08\x01 not a model")
     with pytest.raises(ModelError, match=f"broken{suffix}"):
         Enhancer(str(path), runtime)
+
+
+def test_a_file_that_would_run_code_is_refused_in_one_sentence(tmp_path):
+    class Code:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
+    (tmp_path / "evil.pth").write_bytes(pickle.dumps(Code()))
+    with pytest.raises(ModelError) as refusal:
+        Enhancer(str(tmp_path / "evil.pth"), "torch")
+    assert str(refusal.value).endswith("evil.pth holds something else than weights, maybe code, and is not loaded.")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "unreadable.onnx").symlink_to("/proc/self/mem")
+    with pytest.raises(ModelError, match=r"unreadable\.onnx cannot be read"):
+        Enhancer(str(tmp_path / "unreadable.onnx"))
+
+
+@pytest.mark.parametrize("suffix", [".onnx", ".safetensors"])
+def test_a_sha256_beside_a_file_of_ones_own_is_heeded(tmp_path, suffix):
+    mine = tmp_path / f"mine{suffix}"
+    shutil.copy(weights.FOLDER / f"curve_grid{suffix}", mine)
+    (tmp_path / "mine.sha256").write_text(f"{weights.sha256(mine)}  mine{suffix}\n")
+    runtime = "onnxruntime" if suffix == ".onnx" else "torch"
+    Enhancer(str(mine), runtime)
+    content = bytearray(mine.read_bytes())
+    content[len(content) // 2] ^= 1  # too little for the test picture to show it
+    mine.write_bytes(content)
+    with pytest.raises(ModelError, match="damaged"):
+        Enhancer(str(mine), runtime)
+    (tmp_path / "mine.sha256").write_text("of something else\n")
+    Enhancer(str(mine), runtime)
 
 
 def test_shipped_weights_that_were_tampered_with_are_refused(tmp_path, monkeypatch):

@@ -87,6 +87,10 @@ def test_without_tensorrt_or_with_a_broken_one_the_reason_is_given(tmp_path, mon
     monkeypatch.setattr(tensorrt_build, "MODULES", ("a_broken_tensorrt",))
     with pytest.raises(ModelError, match=r"a_broken_tensorrt does not load \(libnvinfer"):
         tensorrt_build.facts()
+    (tmp_path / "what_pip_uninstall_left").mkdir()
+    monkeypatch.setattr(tensorrt_build, "MODULES", ("what_pip_uninstall_left",))
+    with pytest.raises(ModelError, match="left is not installed completely"):
+        tensorrt_build.facts()
 
 
 @pytest.mark.skipif(Path("/dev/nvidia0").exists() or Path("/etc/nv_tegra_release").exists(), reason="has a GPU")

@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import types
 from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +17,10 @@ import pytest
 import yaml
 from skimage import data as pictures
 
+from illumigan_model import weights
 from illumigan_model.attention import attention_u8
+from illumigan_model.runtimes import select
+from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
 from illumigan_ros.bags import (
     CAMERA_INFO,
     IMAGE,
@@ -128,6 +132,49 @@ def test_pictures_are_stills_their_order_does_not_matter(tmp_path):
         illumigan("enhance-images", tmp_path / folder, tmp_path / f"{folder}_out")
     one, other = (cv2.imread(str(tmp_path / f"{folder}_out" / "b.png")) for folder in ("ab", "b"))
     np.testing.assert_array_equal(one, other)
+
+
+def test_it_is_told_why_the_best_runtime_does_not_run(night_folder, tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason="needs a second runtime")
+    shipped = tmp_path / "weights"
+    shutil.copytree(weights.FOLDER, shipped)
+    monkeypatch.setattr(weights, "FOLDER", shipped)
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    assert "note: " not in illumigan("enhance-images", night_folder, tmp_path / "out")
+    with (shipped / "curve_grid.onnx").open("ab") as file:
+        file.write(b"!")
+    output = illumigan("enhance-images", night_folder, tmp_path / "out")
+    assert f"note: onnxruntime: {shipped / 'curve_grid.onnx'} is damaged (its sha256 is not the recorded one)" in output
+    assert "3 pictures enhanced" in output
+
+
+@pytest.mark.parametrize("kind", ["images", "video", "bag"])
+def test_a_runtime_that_fails_in_the_middle_is_one_line_of_warning(
+    kind, night_folder, night_video, night_bag, tmp_path, monkeypatch
+):
+    pytest.importorskip("torch", reason="needs a second runtime")
+
+    class Breaking(OnnxRuntime):
+        asked = 0
+
+        def infer(self, image):
+            self.asked += 1
+            if self.asked == 5:  # the third frame: two were to try it out
+                self.input = "no such input"
+            return super().infer(image)
+
+    monkeypatch.setitem(sys.modules, "breaking", types.SimpleNamespace(Breaking=Breaking))
+    monkeypatch.setitem(select.RUNTIMES, "onnxruntime", ("breaking", "Breaking"))
+    monkeypatch.setitem(select.ORDERS, ("cpu", "curve_grid"), ("onnxruntime", "torch"))
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    source = {"images": night_folder, "video": night_video, "bag": night_bag}[kind]
+    target = tmp_path / ("out.mp4" if kind == "video" else "out")
+    lines = illumigan(f"enhance-{kind}", source, target).splitlines()
+    (warning,) = [line for line in lines if "warning: " in line]
+    why = "onnxruntime: ONNX Runtime failed on this frame"
+    assert warning.startswith(f"warning: torch (CPU, fp32) takes over: {why}")
+    count = {"images": 3, "video": 12, "bag": len(STAMPS)}[kind]
+    assert any(line.startswith(f"{count} ") and "enhanced into" in line for line in lines)
 
 
 def test_bad_pictures_are_told_and_the_others_done(night_folder, tmp_path):
@@ -319,5 +366,5 @@ def test_ten_photos_become_weights_that_enhance(tmp_path):
 def test_the_doctor_says_what_works():
     output = illumigan_process("doctor")
     assert "onnxruntime" in output and "sha256 as shipped" in output
-    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt"):
+    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
         assert subject in output

@@ -28,6 +28,7 @@ from skimage import data
 from std_msgs.msg import Header
 
 from illumigan_model import engine_cache
+from illumigan_model.child_process import OnProgress
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import select
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
@@ -70,8 +71,8 @@ class Workshop:
             time.sleep(0.02)
         assert not process.exists()
 
-    def engine(self) -> Path:
-        return engine_cache.find(find_weights("curve_grid", (".onnx",)), "fp16", self.builder)
+    def engine(self, precision: str) -> Path:
+        return engine_cache.find(find_weights("curve_grid", (".onnx",)), precision, self.builder)
 
 
 @pytest.fixture
@@ -80,17 +81,19 @@ def workshop(tmp_path, monkeypatch):
     made = Workshop(tmp_path)
 
     class EngineRuntime(OnnxRuntime):
-        name = "tensorrt"
+        name, precision = "tensorrt", "fp16"
 
-        def __init__(self, model: str, threads: int) -> None:
-            made.engine()
-            super().__init__(model, threads)
+        def __init__(self, model: str, threads: int, on_progress: OnProgress) -> None:
+            made.engine(self.precision)
+            super().__init__(model, threads, on_progress)
 
-    module = types.ModuleType("engine_runtime")
-    module.EngineRuntime = EngineRuntime
-    monkeypatch.setitem(sys.modules, "engine_runtime", module)
-    others = {name: where for name, where in select.RUNTIMES.items() if name != "tensorrt"}
-    monkeypatch.setattr(select, "RUNTIMES", {"tensorrt": ("engine_runtime", "EngineRuntime"), **others})
+    class InSinglePrecision(EngineRuntime):
+        precision = "fp32"
+
+    kinds = {"EngineRuntime": EngineRuntime, "InSinglePrecision": InSinglePrecision}
+    monkeypatch.setitem(sys.modules, "engine_runtime", types.SimpleNamespace(**kinds))
+    for name, kind in zip(("tensorrt", "tensorrt-fp32"), kinds, strict=True):
+        monkeypatch.setitem(select.RUNTIMES, name, ("engine_runtime", kind))
     monkeypatch.setattr(select, "has_gpu", lambda: True, raising=False)
     monkeypatch.setattr("illumigan_ros.engine_build.TENSORRT", made.builder)
     return made
@@ -123,7 +126,7 @@ def engine_threads() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "engine"]
 
 
-@pytest.mark.parametrize("runtime", ["auto", "tensorrt"])
+@pytest.mark.parametrize("runtime", ["auto", "tensorrt", "tensorrt-fp32"])
 def test_every_frame_comes_out_before_during_and_after_the_engine_takes_over(bench, workshop, runtime):
     running = bench({"engine_build": "background", "runtime": runtime})
     camera = running.camera(Image)
@@ -140,7 +143,8 @@ def test_every_frame_comes_out_before_during_and_after_the_engine_takes_over(ben
     assert [message.header for message in out] == [image(stamp).header for stamp in range(1, len(pictures) + 1)]
     assert runtimes == sorted(runtimes)  # onnxruntime, and from one frame on tensorrt
     assert runtimes[4] == during["runtime"] == "onnxruntime"
-    assert "engine of curve_grid (fp16) is being built for" in during["engine"]
+    precision = "fp32" if runtime == "tensorrt-fp32" else "fp16"
+    assert f"engine of curve_grid ({precision}) is being built for" in during["engine"]
     for before, after in pairwise(pictures):
         assert after.mean() > NIGHT.mean() + 5
         assert np.abs(after.astype(int) - before).max() <= 2  # it does not flicker
@@ -180,7 +184,7 @@ def test_a_node_that_is_cleaned_up_ends_the_building_and_can_begin_again(bench, 
     workshop.wait_until_ended()
     assert not engine_threads()
     with pytest.raises(ModelError, match="no engine"):
-        workshop.engine()
+        workshop.engine("fp16")
     workshop.finish()
     assert transition(running, Transition.TRANSITION_CONFIGURE)
     told(running, "takes over with the next frame")
@@ -204,7 +208,7 @@ def test_where_the_engine_cannot_be_built_frames_go_on_and_the_reason_is_told(be
 
 @pytest.mark.parametrize("mode", ["background", "on_start"])
 def test_an_engine_that_the_runtime_refuses_is_told_and_frames_go_on(bench, workshop, monkeypatch, mode):
-    def refuse():
+    def refuse(_precision):
         raise ModelError("it answers with zeros.")
 
     monkeypatch.setattr(workshop, "engine", refuse)
@@ -237,7 +241,7 @@ def test_on_start_the_first_frame_has_the_engine_and_the_waiting_is_told(bench, 
 
 def test_a_runtime_without_engines_is_told_apart(bench, workshop):
     running = bench({"engine_build": "background", "runtime": "onnxruntime"})
-    values = told(running, "the runtime is onnxruntime, which uses none; set it to auto or tensorrt")
+    values = told(running, "the runtime is onnxruntime, which uses none; set it to auto, tensorrt, tensorrt-fp32")
     assert values["runtime"] == "onnxruntime"
     assert values["level"] == DiagnosticStatus.WARN
     assert not engine_threads()
@@ -254,7 +258,7 @@ sys.exit(enhance_node.main(sys.argv[2:]))
 
 
 @pytest.mark.parametrize("mode", ["background", "on_start"])
-@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_whatever_ends_the_node_ends_the_building(workshop, mode, end):
     arguments = ["--ros-args", "-p", f"engine_build:={mode}"]
     command = [sys.executable, "-c", NODE, "|".join(workshop.builder.command), *arguments]
@@ -270,6 +274,6 @@ def test_whatever_ends_the_node_ends_the_building(workshop, mode, end):
         node.kill()
     assert (workshop.folder / "builder").exists(), output
     workshop.wait_until_ended()
-    assert node.returncode == (0 if end is signal.SIGINT else -end), output
+    assert node.returncode == (-end if end is signal.SIGKILL else 0), output
     assert "Traceback" not in output
     assert "failed" not in output

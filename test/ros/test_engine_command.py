@@ -10,7 +10,7 @@ import pytest
 from illumigan_model import engine_cache
 from illumigan_model.errors import ModelError
 from illumigan_model.weights import find_weights
-from illumigan_ros import engine_command
+from illumigan_ros import doctor, engine_command
 from illumigan_ros.cli import main
 
 PROGRAM = """
@@ -104,6 +104,54 @@ def test_what_cannot_be_built_is_one_sentence(tensorrt, arguments, complaint):
 def test_the_builders_last_word_is_quoted(tensorrt):
     tensorrt("the GPU is on fire")
     assert illumigan("build-engine", code=2) == "error: Building the engine failed: the GPU is on fire."
+
+
+def test_the_doctor_lists_the_engines_and_says_which_fit(tensorrt, monkeypatch, tmp_path):
+    assert [(found.state, found.text) for found in doctor.look_at_engines()] == [
+        ("ok", f"no engines in {tmp_path / 'cache' / 'illumigan' / 'trt'}, 0.0 MB")
+    ]
+    tensorrt()
+    for precision in ("fp16", "fp32"):
+        illumigan("build-engine", "--precision", precision)
+
+    def look():
+        cache, *engines = doctor.look_at_engines()
+        assert cache.text.startswith("2 engines in ")
+        assert cache.text.endswith(", 0.3 MB")
+        return sorted((found.text, found.state) for found in engines)
+
+    fp16, fp32 = (f"curve_grid.onnx in {precision} for none, 0.2 MB; " for precision in ("fp16", "fp32"))
+    assert look() == [(fp16 + "fits this machine", "ok"), (fp32 + "fits this machine", "ok")]
+    here = engine_cache.TENSORRT
+    monkeypatch.setattr(engine_cache, "TENSORRT", here._replace(facts=lambda: {"gpu": "Orin"}))
+    assert look()[0] == (fp16 + "does not fit this machine: gpu was none and is Orin", "note")
+    monkeypatch.setattr(engine_cache, "TENSORRT", here._replace(options=lambda _: {"workspace_bytes": 5}))
+    assert look()[1][0].endswith("workspace bytes was not there and is 5")
+    monkeypatch.setattr(engine_cache, "TENSORRT", here._replace(facts=without_tensorrt))
+    assert look()[0] == (fp16 + "does not fit this machine: TensorRT is away.", "note")
+    record = next((tmp_path / "cache").rglob("record.json"))
+    record.write_text(record.read_text().replace('"fp', '"int'))
+    assert "not used: it was built for another purpose." in [text for text, _ in look()]
+
+
+def test_what_is_left_of_an_uninstalled_tensorrt_is_one_sentence(tmp_path, monkeypatch):
+    (tmp_path / "what_pip_uninstall_left").mkdir()
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("illumigan_model.tensorrt_build.MODULES", ("what_pip_uninstall_left",))
+    assert "left is not installed completely" in illumigan("build-engine", code=2)
+
+
+def test_no_minutes_are_spent_on_somebody_elses_graph(tensorrt, tmp_path):
+    tensorrt()
+    (tmp_path / "foreign.onnx").write_bytes(b"a graph of something else")
+    assert "foreign.onnx was not exported by illumigan" in illumigan(
+        "build-engine", "--model", tmp_path / "foreign.onnx", code=2
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def without_tensorrt():
+    raise ModelError("TensorRT is away.")
 
 
 def test_without_tensorrt_and_a_gpu_it_says_so(tensorrt):

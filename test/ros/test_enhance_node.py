@@ -1,5 +1,7 @@
 """The live node as its users see it: messages in, messages out, over DDS."""
 
+import os
+import signal
 import threading
 
 import cv2
@@ -21,6 +23,7 @@ from std_msgs.msg import Header
 from std_srvs.srv import SetBool, Trigger
 
 from illumigan_model.attention import attention_u8
+from illumigan_model.runtimes import select
 from illumigan_ros.image_messages import compressed_from_bgr, compressed_to_bgr, to_bgr
 
 NIGHT = (cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)[:240, :320] // 6).copy()
@@ -126,6 +129,40 @@ def test_a_frame_that_cannot_be_enhanced_goes_out_as_it_came(bench):
     np.testing.assert_array_equal(to_bgr(running.output(1)), tiny)
     np.testing.assert_array_equal(to_bgr(running.output(1, "/attention/image"))[:, :, 0], attention_u8(tiny))
     running.wait(lambda: running.diagnostics().get("frames passed through: enhancement failed") == "1")
+
+
+def test_when_another_runtime_takes_over_no_frame_is_lost_and_the_log_says_it_once(bench, monkeypatch, capfd):
+    pytest.importorskip("torch", reason="needs a second runtime")
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    running = bench()
+    camera = running.camera(Image)
+    running.node._enhancer._runtime._runtime.input = "no such input"
+    for stamp in (1, 2, 3):
+        camera.publish(image(stamp))
+        assert to_bgr(running.output(stamp)).mean() > NIGHT.mean() + 5
+    values = running.wait(lambda: running.diagnostics() if running.diagnostics().get("frames out") == "3" else None)
+    (warning,) = [line for line in capfd.readouterr().err.splitlines() if "[WARN]" in line]
+    assert f"{values['runtime in detail']} takes over: onnxruntime: ONNX Runtime failed on this frame" in warning
+    assert values["runtime not used 1"].startswith("onnxruntime: ")
+    assert values["frames failed"] == values["frames passed through"] == "0"
+
+
+def test_a_shutdown_does_not_wait_for_the_graph_of_a_runtime_that_takes_over(bench, children, monkeypatch, tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(select, "has_gpu", lambda: False)
+    monkeypatch.setitem(select.ORDERS, ("cpu", "attention_unet"), ("torch", "onnxruntime"))
+    before = set(children())
+    running = bench({"model": "attention_unet"})
+    camera = running.camera(Image)
+    running.node._enhancer._runtime._runtime.network = None
+    camera.publish(image(1))
+    (export,) = running.wait(lambda: set(children()) - before)
+    os.kill(export, signal.SIGSTOP)  # it takes for ever
+    assert transition(running, Transition.TRANSITION_ACTIVE_SHUTDOWN)
+    assert set(children()) == before
+    np.testing.assert_array_equal(to_bgr(running.output(1)), NIGHT)
+    assert list((tmp_path / "illumigan" / "onnx").iterdir()) == []
 
 
 def test_of_a_burst_every_frame_is_accounted_for_and_the_newest_comes_out(bench):

@@ -85,6 +85,25 @@ def test_a_signal_ends_it_cleanly_in_the_middle_of_a_stream(end):
     assert "ERROR" not in end_in_the_middle_of_a_stream(node, end, "Active")
 
 
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_what_ends_it_ends_the_export_of_its_model(children, tmp_path, monkeypatch, end):
+    pytest.importorskip("torch", reason="needs torch")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    node = start("-p", "model:=attention_unet", "-p", "runtime:=onnxruntime")
+    try:
+        wait_for_line(node, "The graph of the model is being made")
+        (export,) = children(node.pid)
+        os.kill(export, signal.SIGSTOP)  # it takes for ever
+        node.send_signal(end)
+        output, _ = node.communicate(timeout=PATIENCE)
+    finally:
+        node.kill()
+    assert node.returncode == 0
+    assert "Traceback" not in output
+    assert not Path(f"/proc/{export}").exists()
+    assert not list((tmp_path / "illumigan" / "onnx").iterdir())
+
+
 def test_a_callback_that_fails_again_and_again_is_logged_now_and_then_and_stops_nothing():
     node = start("-p", "lazy:=false", "-p", "diagnostics_period:=0.1", program=("-c", WITH_A_BROKEN_TIMER))
     output = end_in_the_middle_of_a_stream(node, signal.SIGINT, "A callback failed: RuntimeError: this is broken")

@@ -1,4 +1,4 @@
-"""Run the program that builds an engine: its last words are kept, its time is limited, and it never outlives us."""
+"""Run a program that takes long: its last words are kept, its time is limited, and it never outlives us."""
 
 from __future__ import annotations
 
@@ -7,50 +7,58 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from illumigan_model.errors import ModelError
 
+OnProgress = Callable[[str], None]
+"""Is told several times a second what goes on, in one line; what it raises ends that, and reaches whoever waits."""
+
 POLL_SECONDS = 0.2
 KEPT_BYTES = 4096
-# Frames that pass meanwhile go first; and where Linux has it, the kernel ends the builder when its parent is killed.
+# Frames that pass meanwhile go first; and where Linux has it, the kernel ends the program when its parent is killed.
 PREFIX = ("nice", "-n", "5", *(("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()))
 
 
-def run_builder(command: Sequence[str], timeout_s: float, on_progress: Callable[[str], None]) -> None:
-    """Run a command to its end.
+def unwatched(_said: str) -> None:
+    """Listen to nothing: the `OnProgress` of those who want to wait for the end, whatever goes on."""
+
+
+def run_program(command: Sequence[str], what: str, timeout_s: float, on_progress: OnProgress) -> None:
+    """Run a command to its end; what Python imports here it imports there.
 
     Args:
         command: the program and its arguments.
+        what: what it does, as the beginning of a sentence.
         timeout_s: seconds after which it is killed.
-        on_progress: is told the last line that the command printed, "" before the first, several times a second; what
-            it raises ends the command and is raised here.
+        on_progress: is told the last line that the command printed, "" before the first.
 
     Raises:
         ModelError: the command cannot be started, failed (its last line says why), was killed, or took too long.
     """
     deadline = time.monotonic() + timeout_s
     said = b""
-    with started(command) as process:
+    with started(command, what) as process:
         while process.poll() is None:
             said = (said + output_of(process))[-KEPT_BYTES:]
             on_progress(last_line(said))
             if time.monotonic() > deadline:
-                raise ModelError(f"Building the engine took more than {timeout_s:g} s; allow more time.")
+                raise ModelError(f"{what} took more than {timeout_s:g} s; allow more time.")
         said += output_of(process)
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
         hint = "; the memory may have run out" if -process.returncode == signal.SIGKILL else ""
-        raise ModelError(f"The program that builds the engine was ended by {name}{hint}.")
+        raise ModelError(f"{what} was ended by {name}{hint}.")
     if process.returncode > 0:
         why = last_line(said).rstrip(".") or f"exit code {process.returncode}"
-        raise ModelError(f"Building the engine failed: {why}.")
+        raise ModelError(f"{what} failed: {why}.")
 
 
 @contextmanager
-def started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
+def started(command: Sequence[str], what: str) -> Iterator[subprocess.Popen[bytes]]:
     """Start a command in a session of its own, which Ctrl-C does not reach; at the end, the whole session is killed."""
     try:
         process = subprocess.Popen(
@@ -59,9 +67,10 @@ def started(command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )
     except OSError as error:
-        raise ModelError(f"The program that builds the engine cannot be started ({error.strerror}).") from error
+        raise ModelError(f"{what} cannot begin ({error.strerror}).") from error
     with process:
         try:
             yield process
