@@ -1,10 +1,17 @@
-"""ONNX Runtime, the default: CUDA where its provider is installed, else the CPU."""
+"""ONNX Runtime, the default: CUDA where its provider is installed, else the CPU.
+
+From 1.29 on its wheels send telemetry to Microsoft unless told not to (its Privacy.md). A camera must not: it is off
+here, unless the environment variable ORT_DISABLE_TELEMETRY says otherwise.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read once, when the library is loaded
 import onnxruntime
 
 from illumigan_model.child_process import OnProgress, unwatched
