@@ -67,7 +67,8 @@ def started(command: Sequence[str], what: str) -> Iterator[subprocess.Popen[byte
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            # Python 3.10, which does not know the second, looks into the working directory first.
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"},
         )
     except OSError as error:
         raise ModelError(f"{what} cannot begin ({error.strerror}).") from error

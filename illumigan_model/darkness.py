@@ -13,8 +13,8 @@ from illumigan_model.attention import luminance_u8
 from illumigan_model.curves import GRID_WH
 
 NOTHING, SOMETHING = 1.5, 9.0  # levels of a tile's luminance, mean + two standard deviations
-DIM, BRIGHT = 80.0, 128.0  # levels between which a pixel of the thumbnail begins to count as lit
-LAMP_SHARE = 0.0012  # share of lit pixels from which on lamps are in view
+DIM, BRIGHT = 70.0, 118.0  # levels between which a pixel of the thumbnail begins to count as lit
+LAMP_SHARE = 0.001  # share of lit pixels from which on lamps are in view
 
 
 def worth_lifting(thumbnail: np.ndarray) -> np.ndarray:

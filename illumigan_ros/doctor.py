@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from illumigan_model.errors import IllumiganError, ModelError
@@ -48,7 +49,7 @@ def examine() -> bool:
         for width in (22, 8, None):
             table.add_column(width=width, overflow="fold")
         for finding in look():
-            table.add_row(finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.text)
+            table.add_row(finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", escape(finding.text))
             base_works = base_works and not (title == "Enhancer" and finding.state == BAD)
         console.print(table)
         console.print()
@@ -127,6 +128,7 @@ def _runtime(name: str, threads: int) -> Finding:
     from illumigan_model.enhancer import Enhancer
     from illumigan_model.runtimes.select import open_runtime
 
+    package = name.removesuffix("-cpu").removesuffix("-fp32")
     if name == CONVERTS_FOR_MINUTES and importlib.util.find_spec(name) is not None:
         return Finding(f"runtime {name}", NOTE, f"{version(name) or ''} is installed, and not tried: it takes minutes")
     try:
@@ -138,8 +140,8 @@ def _runtime(name: str, threads: int) -> Finding:
     except IllumiganError as error:
         return Finding(f"runtime {name}", NOTE, str(error).removeprefix(f"{name}: "))
     except Exception as error:  # a broken library may raise anything
-        return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {name} again")
-    which = f"{version(name.removesuffix('-cpu')) or ''} {how}".strip()
+        return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {package} again")
+    which = f"{version(package) or ''} {how}".strip()
     return Finding(f"runtime {name}", GOOD, f"{which}; one 1280x720 frame {took:.1f} ms")
 
 
@@ -170,7 +172,7 @@ def look_at_engines() -> Iterator[Finding]:
     except ModelError as error:
         yield Finding("cache", NOTE, str(error))
         return
-    megabytes = sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) / 1e6
+    megabytes = sum(size_of(path) for path in root.rglob("*")) / 1e6
     count = f"{len(engines) or 'no'} engine{'' if len(engines) == 1 else 's'}"
     yield Finding("cache", GOOD, f"{count} in {root}, {megabytes:.1f} MB")
     for folder, record, fault in engines:
@@ -185,6 +187,14 @@ def look_at_engines() -> Iterator[Finding]:
             why_not = str(error)
         verdict = f"does not fit this machine: {why_not}" if why_not else "fits this machine"
         yield Finding(folder.name[:12], NOTE if why_not else GOOD, f"{what}; {verdict}")
+
+
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, 0 for a folder and for what another process has just removed."""
+    try:
+        return path.stat().st_size if path.is_file() else 0
+    except OSError:
+        return 0
 
 
 def _dark_frame() -> np.ndarray:

@@ -188,9 +188,9 @@ class EnhanceNode(LifecycleNode):
             if subscription is not None:
                 subscription.destroy()
         self._image_input = self._info_input = None
-        if self._worker is not None:
-            self._worker.stop()
-            self._worker = None
+        worker, self._worker = self._worker, None
+        if worker is not None:
+            worker.stop()
 
     # Callbacks
 
@@ -218,6 +218,8 @@ class EnhanceNode(LifecycleNode):
     def _on_export(self, said: str) -> None:
         text = "The graph of the model is being made, which is done once and may take a minute."
         self.get_logger().info(text, throttle_duration_sec=LOG_PERIOD)
+        if self._configured and self._worker is None:  # another runtime was to take over, and frames come no more
+            raise Stopped("The node is being deactivated.")
         self._on_progress(said)
 
     def _on_progress(self, _said: str) -> None:

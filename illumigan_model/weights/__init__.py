@@ -66,10 +66,18 @@ def verify(path: Path) -> None:
 
 
 def recorded(path: Path) -> dict[str, str]:
-    """Return name -> sha256 of what the .sha256 file beside a file has, as the program sha256sum writes it."""
+    """Return name -> sha256 of what the .sha256 file beside a file has, as the program sha256sum writes it.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
     record = path.with_suffix(".sha256")
-    lines = [line.split() for line in record.read_text(errors="replace").splitlines()] if record.is_file() else []
-    return {words[1].lstrip("*"): words[0] for words in lines if len(words) == 2}
+    try:
+        text = record.read_text(errors="replace") if record.is_file() else ""
+    except OSError as error:
+        raise ModelError(f"{record} cannot be read ({error.strerror}); make it readable or remove it.") from error
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    return {Path(words[1].lstrip("*")).name: words[0] for words in lines if len(words) == 2}
 
 
 def sha256(path: Path) -> str:
