@@ -31,7 +31,7 @@ app = typer.Typer(
 
 TRAINING_NEEDS = ("torch", "safetensors", "lightning_fabric", "tensorboard", "matplotlib")
 
-Model = Annotated[str, typer.Option(help="Name of shipped weights, or a path to an .onnx, .safetensors or .pth file.")]
+Model = Annotated[str, typer.Option(help="Name of shipped weights, or path of an .onnx, .safetensors or .pth file.")]
 Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes the best one that works here.")]
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
 

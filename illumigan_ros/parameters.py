@@ -69,7 +69,7 @@ SETTINGS: tuple[Setting, ...] = (
         "with false, a lifecycle manager drives the node and configure fails instead.",
         Change.START,
     ),
-    Setting("model", "curve_grid", "Name of shipped weights, or a path to an .onnx, .safetensors or .pth file.", _BEFORE),
+    Setting("model", "curve_grid", "Name of shipped weights, or path of an .onnx, .safetensors or .pth file.", _BEFORE),
     Setting("runtime", "auto", "What runs the network; auto takes the best one that works here.", _BEFORE),
     Setting(
         "engine_build",
