@@ -70,8 +70,8 @@ class EngineBuild:
         return self._runtime if is_built else "auto"
 
     def after_load(self, enhancer: Enhancer) -> None:
-        """Begin to build the engine on a thread, where that is wanted and the model does not run with one."""
-        if enhancer.runtime == RUNTIME or self.fault:
+        """Begin to build the engine on a thread, where that is wanted and the model does not run with it."""
+        if self._is_used_by(enhancer.runtime, enhancer.describe()) or self.fault:
             return
         if self._mode == "on_start":
             self._fail(why_not(enhancer.runtime, enhancer.runtime_reasons))
@@ -139,7 +139,7 @@ class EngineBuild:
             runtime, reasons = open_runtime(
                 self._model, self._runtime, self._threads, self._on_progress, self._logger.warning
             )
-            if runtime.name != RUNTIME:
+            if not self._is_used_by(runtime.name, runtime.describe()):
                 runtime.close()
                 raise ModelError(why_not(runtime.name, reasons))
         except Stopped:
@@ -150,6 +150,10 @@ class EngineBuild:
         self._outcome += f"; {RUNTIME} takes over with the next frame"
         with self._lock:
             self._ready = runtime, reasons
+
+    def _is_used_by(self, runtime: str, described: str) -> bool:
+        """Return whether a runtime runs the engine, and not that of the other precision."""
+        return runtime == RUNTIME and self._precision in described
 
     def _fail(self, why: str) -> None:
         why = why.removeprefix(f"{self._runtime}: ").removeprefix(f"{RUNTIME}: ").rstrip(".")

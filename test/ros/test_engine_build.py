@@ -1,7 +1,7 @@
 """The node builds its engine while frames pass: real frames over DDS, a real program that builds.
 
 TensorRT itself needs a GPU. In its place stands the shipped network in ONNX Runtime, which refuses to load unless the
-cache has its engine.
+cache has an engine of its precisions, and says which.
 """
 
 import os
@@ -28,7 +28,7 @@ from skimage import data
 from std_msgs.msg import Header
 
 from illumigan_model import engine_cache
-from illumigan_model.child_process import OnProgress
+from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import select
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
@@ -71,6 +71,10 @@ class Workshop:
             time.sleep(0.02)
         assert not process.exists()
 
+    def build(self, precision: str) -> None:
+        graph = find_weights("curve_grid", (".onnx",))
+        engine_cache.build(graph, precision, PATIENCE, unwatched, self.builder)
+
     def engine(self, precision: str) -> Path:
         return engine_cache.find(find_weights("curve_grid", (".onnx",)), precision, self.builder)
 
@@ -81,14 +85,26 @@ def workshop(tmp_path, monkeypatch):
     made = Workshop(tmp_path)
 
     class EngineRuntime(OnnxRuntime):
-        name, precision = "tensorrt", "fp16"
+        name, precisions = "tensorrt", ("fp16", "fp32")
 
         def __init__(self, model: str, threads: int, on_progress: OnProgress) -> None:
-            made.engine(self.precision)
+            refusals = []
+            for self.precision in self.precisions:
+                try:
+                    made.engine(self.precision)
+                    break
+                except ModelError as error:
+                    refusals.append(f"tensorrt: {error}")
+            else:
+                raise ModelError(refusals[0].removeprefix("tensorrt: "))
             super().__init__(model, threads, on_progress)
+            self.notes += refusals
+
+        def describe(self) -> str:
+            return f"CUDA, {self.precision}"
 
     class InSinglePrecision(EngineRuntime):
-        precision = "fp32"
+        precisions = ("fp32",)
 
     kinds = {"EngineRuntime": EngineRuntime, "InSinglePrecision": InSinglePrecision}
     monkeypatch.setitem(sys.modules, "engine_runtime", types.SimpleNamespace(**kinds))
@@ -152,6 +168,43 @@ def test_every_frame_comes_out_before_during_and_after_the_engine_takes_over(ben
     assert after["runtime"] == "tensorrt"
     assert health(running)[0] == DiagnosticStatus.OK
     assert after["frames passed through"] == after["frames skipped"] == after["frames failed"] == "0"
+
+
+@pytest.mark.parametrize("runtime,there,wanted", [("tensorrt-fp32", "fp16", "fp32"), ("auto", "fp32", "fp16")])
+def test_an_engine_of_the_other_precision_runs_only_until_the_one_that_is_asked_for_is_there(
+    bench, workshop, runtime, there, wanted
+):
+    workshop.finish()
+    workshop.build(there)
+    running = bench({"engine_build": "background", "runtime": runtime})
+    camera = running.camera(Image)
+    told(running, f"engine of curve_grid ({wanted}) is there after")
+    camera.publish(image(1))
+    assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
+    assert wanted in told(running, "has taken over")["runtime in detail"]
+    assert running.node._enhancer.describe() == f"tensorrt (CUDA, {wanted})"
+
+
+def test_a_half_precision_that_is_not_good_enough_is_told_where_single_precision_stands_in(
+    bench, workshop, monkeypatch
+):
+    workshop.finish()
+    workshop.build("fp32")
+    find = workshop.engine
+
+    def refuse_half(precision):
+        if precision == "fp16":
+            raise ModelError("its answer is off.")
+        return find(precision)
+
+    monkeypatch.setattr(workshop, "engine", refuse_half)
+    running = bench({"engine_build": "background"})
+    values = told(running, "The engine of curve_grid (fp16) is not used: its answer is off.")
+    assert values["level"] == DiagnosticStatus.WARN
+    assert values["runtime in detail"] == "tensorrt (CUDA, fp32)"
+    camera = running.camera(Image)
+    camera.publish(image(1))
+    assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
 
 
 def test_an_engine_that_is_ready_while_the_node_rests_is_used_from_its_next_frame_on(bench, workshop):
