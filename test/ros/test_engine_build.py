@@ -89,16 +89,17 @@ def workshop(tmp_path, monkeypatch):
 
         def __init__(self, model: str, threads: int, on_progress: OnProgress) -> None:
             refusals = []
-            for self.precision in self.precisions:
+            for precision in self.precisions:
                 try:
-                    made.engine(self.precision)
-                    break
+                    made.engine(precision)
                 except ModelError as error:
-                    refusals.append(f"tensorrt: {error}")
-            else:
-                raise ModelError(refusals[0].removeprefix("tensorrt: "))
-            super().__init__(model, threads, on_progress)
-            self.notes += refusals
+                    refusals.append(str(error))
+                    continue
+                super().__init__(model, threads, on_progress)
+                self.precision = precision
+                self.notes += [f"tensorrt: {refusal}" for refusal in refusals]
+                return
+            raise ModelError(" ".join(refusals))
 
         def describe(self) -> str:
             return f"CUDA, {self.precision}"
