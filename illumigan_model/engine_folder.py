@@ -109,6 +109,7 @@ def set_aside_if_damaged(folder: Path) -> Record | None:
         (folder / RECORD).unlink(missing_ok=True)
         for engine in folder.glob("*.engine"):
             engine.replace(folder / BAD)
+            os.utime(folder / BAD)  # it is kept for a day from now on
         return None
 
 

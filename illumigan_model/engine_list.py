@@ -8,6 +8,7 @@ goes after a day.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -27,7 +28,7 @@ from illumigan_model.engine_folder import (
     verified,
 )
 from illumigan_model.errors import ModelError
-from illumigan_model.user_cache import remove_older_than_a_day
+from illumigan_model.user_cache import DAY_S, remove_older_than_a_day
 
 STAYING = ("onnx", "precision", "gpu", "compute capability")  # what replaces an engine has in common with it
 
@@ -85,24 +86,29 @@ def prune(new: Path, purpose: dict[str, Any]) -> None:
 
     Whatever cannot be looked at or removed stays.
     """
-    for folder in folders(new.parent):
-        with suppress(OSError, ModelError):
-            check_owner(folder)
-            with locked(folder, 0, unwatched):  # nobody is building there
-                if folder != new and is_replaced(folder, purpose):
-                    remove_unless_in_use(folder)
-                remove_older_than_a_day([*folder.glob("*.bad"), *folder.glob("*.part")])
-                if [path.name for path in folder.iterdir()] == [LOCK]:
-                    (folder / LOCK).unlink()
-                    folder.rmdir()
+    with suppress(ModelError):
+        for folder in folders(new.parent):
+            with suppress(OSError, ModelError):
+                check_owner(folder)
+                with locked(folder, 0, unwatched):  # nobody is building there
+                    if folder != new and is_replaced(folder, purpose):
+                        remove_unless_in_use(folder)
+                    remove_older_than_a_day([*folder.glob("*.bad"), *folder.glob("*.part")])
+                    if [path.name for path in folder.iterdir()] == [LOCK]:
+                        (folder / LOCK).unlink()
+                        folder.rmdir()
 
 
 def is_replaced(folder: Path, purpose: dict[str, Any]) -> bool:
-    """Return whether the engine in a folder was built by us, and for what the new one is built for now."""
+    """Return whether the engine in a folder was built by us, and for what the new one is built for now.
+
+    One that lost its record, or never had one, is nobody's after a day; a record that cannot be read is somebody's.
+    """
+    if not (folder / RECORD).exists():
+        return all(time.time() - engine.stat().st_mtime > DAY_S for engine in folder.glob("*.engine"))
     try:
         record = read_record(folder)
     except Damaged:
-        remove_older_than_a_day([*folder.glob("*.engine"), folder / RECORD])
         return False
     if record is None or record.by != installation():
         return False

@@ -1,5 +1,6 @@
 """What goes from the cache of engines when a new one has been built, and what must never go."""
 
+import json
 import os
 import shutil
 import sys
@@ -10,7 +11,7 @@ import pytest
 
 from illumigan_model.child_process import unwatched
 from illumigan_model.engine_folder import in_use, locked
-from illumigan_model.engine_list import listed
+from illumigan_model.engine_list import listed, prune
 
 UPGRADES = [{"tensorrt": "10.7.0"}, {"driver": "560"}, {"l4t": "36.5"}]
 
@@ -89,6 +90,47 @@ def test_what_was_set_aside_or_left_over_goes_after_a_day(workshop, tmp_path):
     workshop.build(facts=workshop.facts | UPGRADES[0])
     assert not any(path.exists() for path in (*left_over, unfinished, ours))
     assert theirs.exists()
+
+
+def test_an_engine_that_is_found_damaged_is_kept_for_a_day_from_then_on(workshop):
+    engine = workshop.build()
+    os.truncate(engine, 1000)
+    os.utime(engine, 2 * (time.time() - 3 * 86_400,))
+    again = workshop.build()
+    assert again == engine
+    assert (engine.parent / "engine.bad").stat().st_size == 1000
+
+
+def test_an_engine_whose_record_is_of_another_version_of_ours_stays(workshop):
+    theirs = workshop.build(facts=workshop.facts | {"gpu": "Xavier"})
+    record = theirs.parent / "record.json"
+    entries = json.loads(record.read_text())
+    del entries["graph"]
+    record.write_text(json.dumps(entries | {"by": "somebody else"}))
+    for path in (theirs, record):
+        os.utime(path, 2 * (time.time() - 3 * 86_400,))
+    with in_use(theirs):
+        workshop.build()
+    workshop.build(facts=workshop.facts | UPGRADES[0])
+    assert theirs.exists()
+    assert record.exists()
+
+
+def test_an_engine_without_a_record_stays_while_a_process_runs_it(workshop):
+    old = workshop.build(facts=workshop.facts | {"gpu": "Xavier"})
+    (old.parent / "record.json").unlink()
+    os.utime(old, 2 * (time.time() - 3 * 86_400,))
+    with in_use(old):
+        workshop.build()
+        assert old.exists()
+    workshop.build(facts=workshop.facts | UPGRADES[0])
+    assert not old.parent.exists()
+
+
+def test_a_cache_that_cannot_be_looked_at_is_left_as_it_is(tmp_path):
+    (tmp_path / "no folder").touch()
+    prune(tmp_path / "no folder" / "engine", {})
+    assert (tmp_path / "no folder").exists()
 
 
 def test_what_others_own_or_a_link_leads_to_stays(workshop, tmp_path):
