@@ -67,6 +67,8 @@ class Options(NamedTuple):
     workspace_bytes: int
     explicit_batch: bool
     fp16_flag: bool
+    tf32: bool
+    """Whether single precision may round what is multiplied to 10 bits, which TensorRT does unless it is told not to."""
     halved_by: str
     """Who has turned the graph into half precision, where TensorRT does not do so itself."""
 
@@ -78,6 +80,7 @@ def options(trt: Any, precision: str) -> Options:
         workspace_bytes=WORKSPACE,
         explicit_batch=hasattr(flag, "EXPLICIT_BATCH"),  # where it is not the only kind there is
         fp16_flag=is_half and has_flag,
+        tf32=is_half,  # those steps are as coarse as half precision's; who asks for fp32 wants to be without them
         halved_by=f"illumigan {__version__}" if is_half and not has_flag else "nobody",
     )
 
@@ -118,6 +121,8 @@ def build(onnx: Path, target: Path, precision: str) -> None:
         config.set_memory_pool_limit(trt.MemoryPoolType.WORKSPACE, told.workspace_bytes)
         if told.fp16_flag:
             config.set_flag(trt.BuilderFlag.FP16)
+        if not told.tf32:
+            config.clear_flag(trt.BuilderFlag.TF32)
         if hasattr(trt, "IProgressMonitor") and hasattr(config, "progress_monitor"):
             config.progress_monitor = new_monitor(trt)
         engine = builder.build_serialized_network(network, config)

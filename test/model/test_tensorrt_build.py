@@ -38,6 +38,21 @@ def test_an_engine_is_built_and_half_precision_makes_it_smaller(rtx, graph, tmp_
     assert printed[-1].startswith("Done")
 
 
+def test_single_precision_is_without_tf32(rtx, graph, tmp_path, monkeypatch):
+    trt = tensorrt_build.load_tensorrt()
+    real, allowed = trt.Builder.build_serialized_network, []
+
+    def watched(builder, network, config):
+        allowed.append(config.get_flag(trt.BuilderFlag.TF32))
+        return real(builder, network, config)
+
+    monkeypatch.setattr(trt.Builder, "build_serialized_network", watched)
+    for precision in ("fp32", "fp16"):
+        tensorrt_build.build(graph, tmp_path / "x.engine", precision)
+        assert tensorrt_build.options(trt, precision).tf32 == allowed[-1]
+    assert allowed == [False, True]
+
+
 def test_a_graph_in_half_precision_is_taken_as_it_is(rtx, exported, tmp_path):
     path = tmp_path / "half.onnx"
     path.write_bytes(exported("curve_grid", "core", "fp16").SerializeToString())
