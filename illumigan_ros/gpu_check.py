@@ -18,6 +18,7 @@ import cv2
 import numpy as np
 import typer
 
+from illumigan_model.child_process import unwatched
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_ros.benchmark import take_turns
 from illumigan_ros.command_line import parse_size, progress_bar, require_modules, require_positive
@@ -163,7 +164,7 @@ def build_engine(model: str) -> None:
     from illumigan_model.runtimes.graphs import find_graph
 
     engine_cache.TENSORRT.facts()  # without TensorRT and a GPU no graph has to be made
-    engine_cache.build(find_graph(model), "fp16", engine_cache.PATIENCE_S, lambda _: None, engine_cache.TENSORRT)
+    engine_cache.build(find_graph(model), "fp16", engine_cache.PATIENCE_S, unwatched, engine_cache.TENSORRT)
 
 
 def night_frames(size: tuple[int, int]) -> list[np.ndarray]:

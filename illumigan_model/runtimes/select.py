@@ -98,6 +98,7 @@ class RuntimeChain:
     def _take_over(self, failure: ModelError) -> None:
         """Go on with the next runtime that works; raises the failure of the present one if there is none."""
         noted = len(self.notes)
+        # The failed one stays open meanwhile, although a GPU's memory may be short: it is needed where no other opens.
         following = self._open_next()
         if following is None:  # stay: the next frame may fare better
             raise failure
