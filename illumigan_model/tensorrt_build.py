@@ -68,7 +68,7 @@ class Options(NamedTuple):
     explicit_batch: bool
     fp16_flag: bool
     tf32: bool
-    """Whether single precision may round what is multiplied to 10 bits, which TensorRT does unless it is told not to."""
+    """Whether single precision may round what is multiplied to 10 bits; TensorRT does so unless told not to."""
     halved_by: str
     """Who has turned the graph into half precision, where TensorRT does not do so itself."""
 
