@@ -8,6 +8,7 @@ never download one.
 
 from __future__ import annotations
 
+import shlex
 import sys
 import uuid
 from collections.abc import Callable
@@ -63,22 +64,22 @@ def tensorrt_options(precision: str) -> dict[str, Any]:
 TENSORRT = Builder((sys.executable, "-m", "illumigan_model.tensorrt_build"), tensorrt_facts, tensorrt_options)
 
 
-def find(onnx: Path, precision: str, builder: Builder = TENSORRT) -> Path:
+def find(onnx: Path, precision: str, builder: Builder = TENSORRT, model: str = "") -> Path:
     """Return the engine of a network, verified.
 
     Args:
         onnx: the network's graph.
         precision: "fp32" or "fp16".
         builder: who built it.
+        model: what the user calls the network, for the advice in the error; the graph's path unless given.
 
     Raises:
         ModelError: there is none for this GPU and these versions, it is damaged or not the user's own, or there is no
             TensorRT here; what is damaged is set aside.
     """
     folder = folder_of(describe(onnx, precision, builder))
-    what = f"engine of {onnx.name} ({precision})"
-    model = onnx.stem if onnx.parent == weights.FOLDER else onnx
-    command = f"illumigan build-engine --model {model} --precision {precision}"
+    what = f"engine of {model or onnx.name} ({precision})"
+    command = f"illumigan build-engine --model {shlex.quote(model or str(onnx))} --precision {precision}"
     try:
         record = verified(folder)
     except Damaged as damage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import suppress
 from ctypes import c_void_p
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -30,7 +30,7 @@ def open_tensorrt(
     """Return the runtime of a model whose engine has been built, in the first precision that is there and right.
 
     Raises:
-        ModelError: TensorRT or a GPU is missing, or there is no engine that fits.
+        ModelError: TensorRT or a GPU is missing, or there is no engine that fits; why not, for each precision.
     """
     load_tensorrt()
     cuda.facts()
@@ -38,21 +38,27 @@ def open_tensorrt(
 
     graph = find_graph(model, on_progress)
     facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
-    errors = []
+    errors: list[str] = []  # in words: an exception would keep what it happened to, and its memory on the GPU
     for precision in precisions:
         try:
-            runtime = TensorrtRuntime(engine_cache.find(graph, precision), facts, precision)
+            runtime = open_checked(engine_cache.find(graph, precision, model=model), facts, precision)
         except ModelError as error:
-            errors.append(error)
-            continue
-        try:
-            self_check.check(runtime)  # a network may not bear half precision
+            errors.append(str(error))
+        else:
+            runtime.notes = [*(f"tensorrt: {error}" for error in errors), *runtime.notes]
             return runtime
-        except ModelError as error:
-            errors.append(error)
-            with suppress(ModelError):
-                runtime.close()
-    raise errors[0]
+    raise ModelError(" ".join(errors))
+
+
+def open_checked(engine: Path, facts: GraphFacts, precision: str) -> TensorrtRuntime:
+    """Return the runtime of an engine whose answers are right; raises ModelError, see `TensorrtRuntime`."""
+    runtime = TensorrtRuntime(engine, facts, precision)
+    try:
+        self_check.check(runtime)  # a network may not bear half precision
+    except Exception:
+        runtime.close()
+        raise
+    return runtime
 
 
 def in_single_precision(model: str, threads: int, on_progress: OnProgress = unwatched) -> TensorrtRuntime:
@@ -81,13 +87,28 @@ class TensorrtRuntime:
         self.architecture, self.size, self.facts, self.precision = facts.architecture, facts.size, facts, precision
         self.tolerance = 0.01 if precision == "fp16" else 1e-3
         self.notes: list[str] = []
-        self._graph: c_void_p | None = None
         self._log = new_log(trt)
+        self._runtime: Any = None
+        self._engine: Any = None
+        self._context: Any = None
+        self._file: BinaryIO | None = None
+        self._buffers: list[cuda.Buffer] = []
+        self._stream = c_void_p()
+        self._graph: c_void_p | None = None
+        try:
+            self._load(trt, engine)
+            self._make_ready(trt)
+        except Exception:  # out of memory, most likely, which the next runtime needs
+            self.close()
+            raise
+
+    def _load(self, trt: Any, engine: Path) -> None:
+        """Load the engine, which stays in use until this is closed."""
         try:
             self._runtime = trt.Runtime(self._log)  # it must outlive the engine
             self._file = in_use(engine)
             self._engine = self._runtime.deserialize_cuda_engine(self._file.read())
-            self._context: Any = self._engine.create_execution_context() if self._engine else None
+            self._context = self._engine.create_execution_context() if self._engine else None
         except Exception as error:  # broken drivers make the bindings raise TypeError and the like
             raise ModelError(f"TensorRT cannot load the engine {engine}: {self._log.last or error}.") from error
         if self._context is None:
@@ -95,14 +116,7 @@ class TensorrtRuntime:
                 f"The engine {engine} does not run here ({self._log.last}); "
                 "if that stays so, remove its folder and build it again: illumigan build-engine."
             )
-        self._buffers: list[cuda.Buffer] = []
         self._stream = cuda.pointer("cudaStreamCreate")
-        try:
-            self._make_ready(trt)
-        except Exception:  # out of memory, most likely, which the next runtime needs
-            with suppress(ModelError):
-                self.close()
-            raise
 
     def _make_ready(self, trt: Any) -> None:
         """Make the buffers, run once, and capture what a frame takes as a CUDA graph."""
@@ -154,11 +168,17 @@ class TensorrtRuntime:
         return f"CUDA, {self.precision}"
 
     def close(self) -> None:
-        """Free the engine and its memory."""
+        """Free the engine and its memory; what CUDA fails to free does not keep the rest."""
         if self._graph is not None:
-            cuda.call("cudaGraphExecDestroy", self._graph)
+            with suppress(ModelError):
+                cuda.call("cudaGraphExecDestroy", self._graph)
         for buffer in self._buffers:
-            buffer.close()
-        cuda.call("cudaStreamDestroy", self._stream)
-        self._file.close()
-        del self._context, self._engine, self._runtime
+            with suppress(ModelError):
+                buffer.close()
+        if self._stream:
+            with suppress(ModelError):
+                cuda.call("cudaStreamDestroy", self._stream)
+        if self._file is not None:
+            self._file.close()
+        self._graph, self._buffers, self._stream, self._file = None, [], c_void_p(), None
+        self._context = self._engine = self._runtime = None  # in this order, as each needs the next

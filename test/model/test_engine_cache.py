@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,19 @@ def test_another_network_or_precision_has_another_engine(workshop, tmp_path):
         workshop.build(precision="int4")
     with pytest.raises(ModelError, match=r"none\.onnx cannot be read"):
         workshop.build(onnx=tmp_path / "none.onnx")
+
+
+def test_the_advice_calls_the_network_what_the_user_calls_it_and_can_be_pasted_into_a_shell(workshop, tmp_path):
+    builder = workshop.builder()
+    with pytest.raises(ModelError, match=r"--model curve_grid --precision fp16\.$"):
+        engine_cache.find(workshop.onnx, "fp16", builder, "curve_grid")
+    mine = tmp_path / "my night; model.onnx"
+    mine.write_bytes(workshop.onnx.read_bytes())
+    for onnx, model in ((workshop.onnx, str(mine)), (mine, "")):
+        with pytest.raises(ModelError, match="build it: ") as refusal:
+            engine_cache.find(onnx, "fp16", builder, model)
+        command = str(refusal.value).partition("build it: ")[2].removesuffix(".")
+        assert shlex.split(command)[3] == str(mine)
 
 
 def flip_a_byte(engine):
