@@ -5,10 +5,12 @@ Two graphs of each generator can be had:
     core   what a runtime on the CPU runs: float32 RGB in [0, 1], 1 x 3 x H x W, to the curves of a CurveGrid's
            128 x 72 thumbnail (`CurveGrid.curves`; the frame is enhanced by `fused_pass`), or to the enhanced image
            of an AttentionUNet, not clamped; its metadata hold the right answer to a test picture (`self_check`)
-    full   all that happens to a frame, for a GPU: uint8 BGR, 1 x H x W x 3, to the enhanced frame of the same type and
-           shape and the attention map 255 - luminance, uint8 1 x H x W x 1; the first and the last nodes are casts
+    full   the generator from frame to frame, for a GPU: uint8 BGR, 1 x H x W x 3, to the enhanced frame of the same
+           type and shape and the attention map 255 - luminance, uint8 1 x H x W x 1; the first and the last nodes are
+           casts
 
-The full graph enhances each frame by itself. It does not denoise, and its metadata says so.
+The full graph enhances each frame by itself. What the `Enhancer` does around a generator is not in it: denoising, as
+its metadata says, the daylight gate, smoothing over time, and `darkness`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.benchmark import CLAHE, OURS, PLAIN
+from illumigan_ros.benchmark import CLAHE, OURS, PLAIN, ZERO_DCE
 from illumigan_ros.output_files import write_png
 
 WIDTH, HEIGHT = 960, 600
@@ -35,6 +35,8 @@ def show(result: dict[str, Any]) -> None:
             keys = ("turns", "p50_ms", "p95_ms", "fps", "to_clahe", "copies")
             table.add_row(name, *(in_short(found[key]) for key in keys))
         console.print(table)
+        if ZERO_DCE not in size["contenders"]:
+            console.print(f"{ZERO_DCE} is left out, as PyTorch is not installed", highlight=False)
         stages = ", ".join(f"{stage} {took:.2f}" for stage, took in size["stages_ms"].items())
         console.print(f"stages in ms: {stages}", highlight=False)
         if "speedup" in size:

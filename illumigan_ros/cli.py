@@ -252,7 +252,7 @@ def export(
     size: Annotated[Optional[str], typer.Option(help="WIDTHxHEIGHT of the frames.")] = None,
     precision: Annotated[str, typer.Option(help="fp32 or fp16.")] = "fp32",
 ) -> None:
-    """Export weights to ONNX: the core, for the node and the other commands, or the full way of a frame on a GPU."""
+    """Export weights to ONNX: the core, for the node and the other commands, or the generator from frame to frame."""
     require_modules("torch", "onnx", "safetensors")
     from illumigan_model.export import export_onnx
 

@@ -84,7 +84,6 @@ class EnhanceNode(LifecycleNode):
         runtime = self._engine.before_load()
         try:
             self._enhancer = self._load(runtime)
-            self._engine.after_load(self._enhancer)
         except Stopped:
             raise
         except Exception as error:  # whatever a broken library raises, the camera's users get their frames
@@ -95,6 +94,8 @@ class EnhanceNode(LifecycleNode):
             self.get_logger().error(f"Frames pass through unchanged: {self._model_error}")
         self._create_outputs()
         self._configured = True
+        if self._enhancer is not None:
+            self._engine.after_load(self._enhancer)
         return super().on_configure(state)
 
     @told

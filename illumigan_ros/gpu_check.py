@@ -20,6 +20,7 @@ import typer
 
 from illumigan_model.child_process import unwatched
 from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.runtimes.select import has_gpu
 from illumigan_ros.benchmark import take_turns
 from illumigan_ros.command_line import parse_size, progress_bar, require_modules, require_positive
 from illumigan_ros.output_files import reason
@@ -227,9 +228,11 @@ def command(
     """Measure both generators on this machine's NVIDIA GPU and check their answers; missing engines are built."""
     require_positive("--seconds", seconds)
     sizes = list(dict.fromkeys(parse_size(text) for text in size))
-    require_modules("torch", "onnx", "safetensors", "skimage")
     if out.is_dir() or not os.access(out.parent, os.W_OK):
         raise FrameError(f"{out} cannot be written; run this in a clone of the repository, or name a file with --out.")
+    if not has_gpu():
+        fail("There is no NVIDIA GPU on this machine, or no driver for it; nothing was measured.")
+    require_modules("torch", "onnx", "safetensors", "skimage")
     import torch
 
     from illumigan_model.checkpoint import load_checkpoint

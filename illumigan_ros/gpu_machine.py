@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import re
 from datetime import datetime, timezone
 from pathlib import Path
@@ -50,4 +49,4 @@ def no_gpu() -> str | None:
         return None
     has_cuda = torch.version.cuda is not None
     why = "it finds no GPU or no driver" if has_cuda else f"its build {torch.__version__} is for the CPU"
-    return f"PyTorch cannot use an NVIDIA GPU on {platform.node()}: {why}; nothing was measured."
+    return f"PyTorch cannot use the NVIDIA GPU: {why}; nothing was measured."
