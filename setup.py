@@ -11,13 +11,17 @@ setup(
     license="Apache-2.0",
     maintainer="IllumiGAN maintainers",
     maintainer_email="maintainers@illumigan.example",
-    packages=[*find_packages(include=["illumigan_model*", "illumigan_ros*"]), "illumigan_training"],
+    packages=[
+        *find_packages(include=["illumigan_model*", "illumigan_ros*"]),
+        "illumigan_training",
+        *(f"illumigan_training.{room}" for room in find_packages("training")),
+    ],
     package_dir={"illumigan_training": "training"},
     package_data={
-        "illumigan_model": ["torch2trt_converters.txt"],
-        "illumigan_model.runtimes": ["night.png"],
+                "illumigan_model.runtimes": ["night.png"],
+        "illumigan_model.torch2trt": ["converters.txt"],
         "illumigan_model.weights": ["*"],
-        "illumigan_training": ["niqe_parameters.*"],
+        "illumigan_training.evaluation": ["niqe_parameters.*"],
     },
     # Data files, and not scripts: they land in lib/illumigan, where `ros2 run` looks, under colcon and plain pip alike.
     data_files=[
@@ -84,6 +88,6 @@ setup(
             "setuptools>=64,<80",
         ],
     },
-    entry_points={"console_scripts": ["illumigan = illumigan_ros.cli:main"]},
+    entry_points={"console_scripts": ["illumigan = illumigan_ros.commands.main:main"]},
     zip_safe=False,
 )

@@ -10,18 +10,18 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from illumigan_model import curves, denoise
 from illumigan_model.attention import LUMA_RGB, attention_u8
-from illumigan_model.child_process import OnProgress, unwatched
-from illumigan_model.curves import THUMBNAIL_WH
-from illumigan_model.darkness import worth_lifting
 from illumigan_model.errors import FrameError, ModelError
-from illumigan_model.fused_pass import FusedPass
-from illumigan_model.kernels import as_rows, open_kernels
-from illumigan_model.reductions import Reductions
+from illumigan_model.frames import curves, noise
+from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.frames.fused_pass import FusedPass
+from illumigan_model.frames.kernels import as_rows, open_kernels
+from illumigan_model.frames.sky import worth_lifting
+from illumigan_model.frames.stabilizer import Stabilizer, night_share
+from illumigan_model.frames.thumbnails import Reductions
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
-from illumigan_model.stabilizer import Stabilizer, night_share
+from illumigan_model.system.child_process import OnProgress, unwatched
 
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
@@ -186,10 +186,10 @@ class Enhancer:
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
         def look() -> tuple[float, np.ndarray]:
-            noise = np.float32(denoise.estimate_noise(frame) if self.denoise > 0 else 0)
+            level = np.float32(noise.estimate_noise(frame) if self.denoise > 0 else 0)
             if self.temporal:
-                noise = self._stabilizer.smooth("noise", noise)
-            return self.denoise * share * float(noise), self._reductions.surroundings()
+                level = self._stabilizer.smooth("noise", level)
+            return self.denoise * share * float(level), self._reductions.surroundings()
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._fused_pass.begin(frame, look)
@@ -231,11 +231,11 @@ class Enhancer:
         answer = self._runtime.infer(as_planes(self._reductions.thumbnail()))
         check_finite(answer)
         if self._runtime.architecture == "curve_grid":
-            denoise.estimate_noise(frame)
-            for noise in (0.0, 1.0):
+            noise.estimate_noise(frame)
+            for level in (0.0, 1.0):
 
-                def look(noise: float = noise) -> tuple[float, np.ndarray]:
-                    return noise, self._reductions.surroundings()
+                def look(level: float = level) -> tuple[float, np.ndarray]:
+                    return level, self._reductions.surroundings()
 
                 self._fused_pass.begin(frame, look).finish(answer)
 

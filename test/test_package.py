@@ -101,7 +101,8 @@ def test_a_plain_install_needs_neither_torch_nor_ros(metadata: Message) -> None:
 
 
 def test_the_command_and_the_enhancer_start_without_torch_and_ros() -> None:
-    loaded = run(sys.executable, "-c", "import sys, illumigan_ros.cli, illumigan_model.enhancer; print(*sys.modules)")
+    imports = "import sys, illumigan_ros.commands.main, illumigan_model.enhancer; print(*sys.modules)"
+    loaded = run(sys.executable, "-c", imports)
     assert not {"torch", "rclpy"} & set(loaded.split())
 
 

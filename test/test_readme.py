@@ -10,7 +10,7 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_parameter_table_is_that_of_the_node():
-    parameters = pytest.importorskip("illumigan_ros.parameters", reason="needs ROS")
+    parameters = pytest.importorskip("illumigan_ros.node.parameters", reason="needs ROS")
     assert parameters.markdown_table() in README
 
 

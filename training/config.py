@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from illumigan_model.checkpoint import ARCHITECTURES
 from illumigan_model.errors import IllumiganError
-from illumigan_training.data import KINDS
-from illumigan_training.features import FLAVOURS, NETWORKS
-from illumigan_training.losses import CURVE_TERMS, TERMS
+from illumigan_model.generators.checkpoint import ARCHITECTURES
+from illumigan_training.data.samples import KINDS
+from illumigan_training.losses.features import FLAVOURS, NETWORKS
+from illumigan_training.losses.terms import CURVE_TERMS, TERMS
 
 EXAMPLE = "config/train_curve_grid.yaml is one"
 EPOCHS = " epochs"

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.nn.functional import all_reduce
 
-from illumigan_model.checkpoint import Generator
+from illumigan_model.generators.checkpoint import Generator
 from illumigan_model.generators.curve_grid import CurveGrid, apply_curves
-from illumigan_training.discriminators import PatchDiscriminator
+from illumigan_training.losses.discriminators import PatchDiscriminator
 
 
 class Student(nn.Module):

@@ -29,7 +29,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from illumigan_model.attention import attention
 from illumigan_model.errors import IllumiganError
-from illumigan_training.photo_folders import Entry, write_manifest
+from illumigan_training.data.folders import Entry, write_manifest
 
 STATE = "resume.pt"
 MAY_CHANGE = ("root", "run", "accelerator", "devices", "precision", "threads", "workers", "save_every")

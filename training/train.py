@@ -25,13 +25,15 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from illumigan_model.checkpoint import Generator, build_generator, save_checkpoint
 from illumigan_model.errors import IllumiganError
-from illumigan_training import adversarial, losses, run_folder
+from illumigan_model.generators.checkpoint import Generator, build_generator, save_checkpoint
+from illumigan_training import run_folder
 from illumigan_training.config import check_config, steps_of
-from illumigan_training.data import Batch, Numbers, Sample, SampleSet, read_photos, stack
-from illumigan_training.discriminators import random_patches
-from illumigan_training.features import FeatureNetwork, open_features
+from illumigan_training.data.samples import Batch, Numbers, Sample, SampleSet, read_photos, stack
+from illumigan_training.losses import adversarial
+from illumigan_training.losses import terms as loss_terms
+from illumigan_training.losses.discriminators import random_patches
+from illumigan_training.losses.features import FeatureNetwork, open_features
 from illumigan_training.networks import Discriminators, Student, enhance, shared_mean
 
 LOG_EVERY = 50
@@ -178,12 +180,12 @@ class Training:
     ) -> dict[str, Tensor]:
         """Return the unweighted terms of the generator's loss that have a weight."""
         terms: dict[str, Tensor] = {}
-        for name in losses.PAIR_TERMS:
-            terms[name] = (batch.has_wanted * getattr(losses, name)(made, batch.wanted)).mean()
-        terms["exposure"] = losses.exposure(made, self.config["exposure"]).mean()
+        for name in loss_terms.PAIR_TERMS:
+            terms[name] = (batch.has_wanted * getattr(loss_terms, name)(made, batch.wanted)).mean()
+        terms["exposure"] = loss_terms.exposure(made, self.config["exposure"]).mean()
         if curves is not None:
-            terms["smoothness"] = losses.smoothness(curves).mean()
-            terms["tint"] = losses.tint(curves).mean()
+            terms["smoothness"] = loss_terms.smoothness(curves).mean()
+            terms["tint"] = loss_terms.tint(curves).mean()
         if self.features is not None and self.weights["features"]:
             terms["features"] = adversarial.feature_distance(self.features, made, batch.source)
         if self.features is not None and self.weights["local_features"]:

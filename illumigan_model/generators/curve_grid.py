@@ -34,7 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from illumigan_model.attention import attention, luminance
-from illumigan_model.curves import GRID_WH, KNOTS, THUMBNAIL_WH
+from illumigan_model.frames.curves import GRID_WH, KNOTS, THUMBNAIL_WH
 
 __all__ = ["GRID_WH", "KNOTS", "THUMBNAIL_WH", "CurveGrid", "CurveGridConfig", "apply_curves"]
 

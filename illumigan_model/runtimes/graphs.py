@@ -15,10 +15,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from illumigan_model import __version__, weights
-from illumigan_model.child_process import OnProgress, run_program, unwatched
-from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import ModelError
-from illumigan_model.user_cache import cache_folder, remove_older_than_a_day
+from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.system.child_process import OnProgress, run_program, unwatched
+from illumigan_model.system.user_cache import cache_folder, remove_older_than_a_day
 
 INNER_WH = {16: (352, 288), 32: (256, 208)}
 """Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
@@ -37,7 +37,7 @@ from illumigan_model.errors import ModelError
 target = Path(sys.argv[2])
 tempfile.tempdir = str(target.parent)  # where it is removed, however this ends
 try:
-    from illumigan_model.export import export_onnx
+    from illumigan_model.export.export import export_onnx
 
     export_onnx(sys.argv[1], target, "core", sys.argv[3] or None)
 except ImportError as error:

@@ -14,10 +14,10 @@ import numpy as np
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # it is read once, when the library is loaded
 import onnxruntime
 
-from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
+from illumigan_model.system.child_process import OnProgress, unwatched
 
 CPU = "CPUExecutionProvider"
 PROVIDERS = ("CUDAExecutionProvider", CPU)

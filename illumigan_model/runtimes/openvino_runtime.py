@@ -6,10 +6,10 @@ import importlib.util
 
 import numpy as np
 
-from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts
+from illumigan_model.system.child_process import OnProgress, unwatched
 
 
 class OpenvinoRuntime:

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import numpy as np
 
-from illumigan_model.child_process import OnProgress, unwatched
 from illumigan_model.errors import ModelError, Stopped
 from illumigan_model.runtimes import CheckedRuntime, Runtime, reduced
 from illumigan_model.runtimes.graphs import architecture_of
 from illumigan_model.runtimes.self_check import check
+from illumigan_model.system.child_process import OnProgress, unwatched
 
 RUNTIMES = {
     "onnxruntime": ("illumigan_model.runtimes.onnx_runtime", "OnnxRuntime"),
     "onnxruntime-cpu": ("illumigan_model.runtimes.onnx_runtime", "on_cpu"),
     "openvino": ("illumigan_model.runtimes.openvino_runtime", "OpenvinoRuntime"),
-    "tensorrt": ("illumigan_model.runtimes.tensorrt_runtime", "open_tensorrt"),
-    "tensorrt-fp32": ("illumigan_model.runtimes.tensorrt_runtime", "in_single_precision"),
-    "torch2trt": ("illumigan_model.runtimes.torch2trt_runtime", "Torch2trtRuntime"),
+    "tensorrt": ("illumigan_model.tensorrt.runtime", "open_tensorrt"),
+    "tensorrt-fp32": ("illumigan_model.tensorrt.runtime", "in_single_precision"),
+    "torch2trt": ("illumigan_model.torch2trt.runtime", "Torch2trtRuntime"),
     "torch": ("illumigan_model.runtimes.torch_runtime", "TorchRuntime"),
 }
 """Name -> (module, what opens it when it is given a model, a number of threads and an `OnProgress`)."""

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from illumigan_model.child_process import OnProgress, unwatched
-from illumigan_model.curves import THUMBNAIL_WH
 from illumigan_model.errors import ModelError
+from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.runtimes import self_check
+from illumigan_model.system.child_process import OnProgress, unwatched
 from illumigan_model.weights import find_weights
 
 
@@ -36,7 +36,7 @@ class TorchRuntime:
             raise ModelError("PyTorch is not installed; install it with: pip install 'illumigan[train]'.")
         import torch
 
-        from illumigan_model.checkpoint import load_checkpoint
+        from illumigan_model.generators.checkpoint import load_checkpoint
         from illumigan_model.generators.curve_grid import CurveGrid
 
         torch.set_num_threads(threads)

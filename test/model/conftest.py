@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from skimage import data
 
-from illumigan_model import engine_cache
-from illumigan_model.engine_cache import Builder
+from illumigan_model.tensorrt import engine_cache
+from illumigan_model.tensorrt.engine_cache import Builder
 from illumigan_model.weights import find_weights
 
 FRAME_WH = (160, 90)
@@ -61,8 +61,8 @@ def generators() -> dict:
     """The shipped CurveGrid, and a small AttentionUNet that has seen some data."""
     torch = pytest.importorskip("torch", reason="needs torch")
     from illumigan_model import weights
-    from illumigan_model.checkpoint import load_checkpoint
     from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
+    from illumigan_model.generators.checkpoint import load_checkpoint
 
     torch.manual_seed(0)
     unet = AttentionUNet(AttentionUNetConfig(width=4)).train()
@@ -76,7 +76,7 @@ def generators() -> dict:
 @pytest.fixture(scope="session")
 def exported(generators):
     """Call with architecture, graph and precision: the ONNX graph for frames of 160 x 90, made once."""
-    from illumigan_model.export import to_onnx
+    from illumigan_model.export.export import to_onnx
 
     @lru_cache
     def export(architecture, graph, precision):

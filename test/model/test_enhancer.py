@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from illumigan_model.attention import attention_u8
-from illumigan_model.checkpoint import save_checkpoint
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
+from illumigan_model.generators.checkpoint import save_checkpoint
 from illumigan_model.generators.curve_grid import CurveGrid
 
 

@@ -32,7 +32,7 @@ class Bench:
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.parameter import Parameter
 
-        from illumigan_ros.enhance_node import EnhanceNode
+        from illumigan_ros.node.enhance_node import EnhanceNode
 
         self._contexts = [rclpy.Context(), rclpy.Context()]
         for context in self._contexts:

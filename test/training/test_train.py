@@ -10,13 +10,13 @@ import torch
 import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from illumigan_model.checkpoint import load_checkpoint, save_checkpoint
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError
-from illumigan_model.export import export_onnx
+from illumigan_model.export.export import export_onnx
+from illumigan_model.generators.checkpoint import load_checkpoint, save_checkpoint
 from illumigan_model.generators.curve_grid import CurveGrid
 from illumigan_training.config import read_config, steps_of
-from illumigan_training.data import SampleSet, read_photos, stack
+from illumigan_training.data.samples import SampleSet, read_photos, stack
 from illumigan_training.networks import enhance
 from illumigan_training.train import rate_factor, train
 

@@ -1,0 +1,234 @@
+"""The fused pass: a CurveGrid's tone curves applied to a full-resolution uint8 frame on the CPU, with denoising.
+
+A frame is cut into blocks of rows that stay in a core's cache on their way from the frame to the result. A block is
+first prepared (split into colours and denoised, or only split), then its levels go through the curves. Threads take
+one block after another, so that one which the system has put to sleep holds nobody up. Preparing needs no curves:
+other threads look how noisy the frame is and prepare blocks while the caller's thread still runs the network.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import numpy as np
+
+from illumigan_model.frames import curves
+from illumigan_model.frames.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
+from illumigan_model.frames.kernels import as_rows, open_kernels
+from illumigan_model.frames.noise import CHROMA_REACH, LUMA_REACH, TOUCH
+
+BLOCK_PIXELS = 1 << 15
+BLOCKS_AHEAD = 16
+
+
+class Slot:
+    """Memory for one prepared block; what is in it is described in `kernels.compiled.curves`."""
+
+    def __init__(self, rows: int, width: int) -> None:
+        self.levels = np.empty((rows, 3, width), np.float32)
+        self.index = np.empty((rows, 3, width), np.uint16)
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """Memory that a thread works in, as the kernels describe it."""
+
+    slot: Slot
+    luma: np.ndarray
+    planes: np.ndarray
+    drawn: np.ndarray
+    table: np.ndarray
+    wide: np.ndarray
+    found: np.ndarray
+
+
+def new_scratch(rows: int, width: int, steps: int) -> Scratch:
+    """Return the scratch for one thread, blocks of so many rows and tables of so many steps."""
+    return Scratch(
+        slot=Slot(rows, width),
+        luma=np.empty((5, width + 4), np.float32),
+        planes=np.empty((11, width), np.float32),
+        drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
+        table=np.empty((3, SPANS, steps), np.uint32),
+        wide=np.empty((2, width), np.float32),
+        found=np.empty((4, width), np.uint32),
+    )
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How blocks are prepared: with how much denoising, from which surroundings, for which tables."""
+
+    noise: float
+    mean: np.ndarray
+    steps: Steps
+    offset: np.ndarray
+
+
+Look = Callable[[], tuple[float, np.ndarray]]
+"""Looks at the frame and returns the standard deviation of the noise to take out, in levels (0: denoise nothing), and
+the frame's `Reductions.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
+
+
+class FusedPass:
+    """Threads and memory to enhance one frame after another; the memory is kept from frame to frame.
+
+    Example:
+        >>> fused = FusedPass(threads=2)
+        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), reductions.surroundings()))
+        >>> image, attention = job.finish(grid)
+    """
+
+    def __init__(self, threads: int) -> None:
+        """Start `threads` - 1 threads that help the caller's."""
+        self._helpers = threads - 1
+        self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
+        self._local = threading.local()
+        self._slots: list[Slot] = []
+
+    def begin(self, frame: np.ndarray, look: Look) -> Job:
+        """Begin to enhance a frame, and prepare blocks of it until the curves come.
+
+        Args:
+            frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
+            look: called once, by the thread that first has time for it.
+
+        Returns:
+            the job, which must be finished or abandoned before the next one begins.
+        """
+        width = frame.shape[1]
+        rows = max(BLOCK_PIXELS // width, 1)
+        if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
+            self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
+        job = Job(frame, look, rows, self._slots, self._local)
+        job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
+        return job
+
+    def close(self) -> None:
+        """End the threads."""
+        self._pool.shutdown()
+
+
+class Job:
+    """One frame on its way; made by `FusedPass.begin`."""
+
+    def __init__(self, frame: np.ndarray, look: Look, rows: int, slots: list[Slot], local: threading.local) -> None:
+        height, width = frame.shape[:2]
+        self.helpers: list[Future[None]] = []
+        self._kernels = open_kernels()
+        self._where = curves.plan(width, height)
+        self._look, self._looking = look, threading.Lock()
+        self._manner: Manner | None = None
+        self._image, self._attention = np.empty_like(frame), np.empty((height, width), np.uint8)
+        self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
+        self._rows, self._local = rows, local
+        # Threads take from these; one call of next() or popleft() is atomic.
+        blocks = curves.blocks(width, height, rows)
+        self._fresh, self._done = iter(blocks), iter(range(1, len(blocks) + 1))
+        self._free, self._ready = iter(slots), deque[tuple[Block, Slot]]()
+        self._last = len(blocks)
+        self._grid: np.ndarray | None = None
+        self._go, self._end = threading.Event(), threading.Event()
+        self._error: Exception | None = None
+
+    def finish(self, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Apply a grid of curves to the frame.
+
+        Args:
+            grid: float32 in [0, 1], 25 x 9 x 16: 24 curve values and u, as from `CurveGrid.curves`.
+
+        Returns:
+            (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W), both made anew for each frame.
+        """
+        self._grid = np.ascontiguousarray(grid)
+        self._go.set()
+        try:
+            self._work(self._grid)
+            # Only blocks are waited for; a helper that still sleeps has none.
+            self._end.wait()
+            if self._error is not None:
+                raise self._error
+        except BaseException:
+            self.abandon()
+            raise
+        return self._image, self._attention
+
+    def abandon(self) -> None:
+        """Give the frame up, without curves or half-way through."""
+        self._go.set()
+        wait(self.helpers)  # they may still write into memory that the next frame needs
+
+    def help(self) -> None:
+        """Prepare blocks until the curves come, then take part in the rest."""
+        try:
+            manner = self._find_manner()
+            scratch = self._scratch(manner)
+            while not self._go.is_set():
+                slot = next(self._free, None)
+                block = next(self._fresh, None) if slot else None
+                if slot is None or block is None:
+                    break
+                self._prepare(block, slot, manner, scratch)
+                self._ready.append((block, slot))
+            self._go.wait()
+            if self._grid is not None:
+                self._work(self._grid)
+        except Exception as error:  # of whatever kind: the caller's thread shall raise it
+            self._error = error
+            self._end.set()
+
+    def _work(self, grid: np.ndarray) -> None:
+        """Enhance blocks until none is left."""
+        manner = self._find_manner()
+        scratch = self._scratch(manner)
+        where, steps = self._where, manner.steps
+        tile = -1
+        while True:
+            try:
+                block, slot = self._ready.popleft()
+            except IndexError:
+                fresh = next(self._fresh, None)
+                if fresh is None:
+                    return
+                block, slot = fresh, scratch.slot
+                self._prepare(block, slot, manner, scratch)
+            common = (scratch.table, scratch.wide)
+            if block.tile != tile:
+                tile = block.tile
+                between = (tile, steps.edges, steps.share, where.begins, where.right)
+                self._kernels.curves.tabulate(grid, *between, scratch.drawn, *common)
+            rows = (where.below, where.right, scratch.found, block.first, block.last)
+            self._kernels.curves.enhance(slot.levels, slot.index, *common, *rows, self._out)
+            if next(self._done) == self._last:
+                self._end.set()
+
+    def _find_manner(self) -> Manner:
+        """Return how blocks are prepared; the first thread that asks finds it out."""
+        with self._looking:
+            if self._manner is None:
+                noise, mean = self._look()
+                steps = FINE if noise > 0 else LEVELS
+                offset = self._where.span * np.uint16(len(steps.share))
+                self._manner = Manner(noise, as_rows(mean), steps, offset)
+            return self._manner
+
+    def _scratch(self, manner: Manner) -> Scratch:
+        """Return this thread's scratch, kept from frame to frame of the same kind."""
+        kind = (self._rows, len(self._where.right), len(manner.steps.share))
+        if getattr(self._local, "kind", None) != kind:
+            self._local.kind, self._local.scratch = kind, new_scratch(*kind)
+        scratch: Scratch = self._local.scratch
+        return scratch
+
+    def _prepare(self, block: Block, slot: Slot, manner: Manner, scratch: Scratch) -> None:
+        target = (block.first, block.last, slot.levels, slot.index, self._attention)
+        if manner.noise > 0:
+            reach = (LUMA_REACH * manner.noise, TOUCH * min(manner.noise, 1.0) ** 2, CHROMA_REACH * manner.noise)
+            how = (*reach, len(manner.steps.share), manner.offset, scratch.luma, scratch.planes)
+            self._kernels.denoise.clean(self._frame, manner.mean, *how, *target)
+        else:
+            self._kernels.curves.unpack(self._frame, manner.offset, *target)

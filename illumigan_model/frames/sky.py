@@ -1,0 +1,34 @@
+"""Night stays night: where lamps are in view, a tile that holds next to nothing is not brightened.
+
+A dim room and a road at night both have shades within the first levels of 255. In the room they are all there is, and
+worth lifting; beside lamps they are black sky, which lifted turns into grey haze.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from illumigan_model.attention import luminance_u8
+from illumigan_model.frames.curves import GRID_WH
+
+NOTHING, SOMETHING = 1.5, 9.0  # levels of a tile's luminance, mean + two standard deviations
+DIM, BRIGHT = 70.0, 118.0  # levels between which a pixel of the thumbnail begins to count as lit
+LAMP_SHARE = 0.001  # share of lit pixels from which on lamps are in view
+
+
+def worth_lifting(thumbnail: np.ndarray) -> np.ndarray:
+    """Return how far the curves of each tile may leave the shades as they are.
+
+    Args:
+        thumbnail: uint8 BGR, 72 x 128 x 3.
+
+    Returns:
+        float32 in [0, 1], 9 x 16: 1 everywhere in a picture without lamps.
+    """
+    luma = luminance_u8(thumbnail).astype(np.float32)
+    lamps = min(float(np.clip((luma - DIM) / (BRIGHT - DIM), 0, 1).mean()) / LAMP_SHARE, 1.0)
+    mean, square = (cv2.resize(of, GRID_WH, interpolation=cv2.INTER_AREA) for of in (luma, luma * luma))
+    content = mean + 2 * np.sqrt(np.maximum(square - mean * mean, 0))
+    share = np.clip((content - NOTHING) / (SOMETHING - NOTHING), 0, 1)
+    return np.asarray(1 - lamps * (1 - share), np.float32)

@@ -1,5 +1,0 @@
-"""Kernels compiled by numba: short loops over contiguous rows, so that each becomes SIMD code. They release the GIL."""
-
-from illumigan_model.kernels.compiled import curves, denoise, pictures
-
-__all__ = ["curves", "denoise", "pictures"]

@@ -1,5 +1,0 @@
-"""Kernels in plain NumPy and OpenCV, for machines without numba."""
-
-from illumigan_model.kernels.plain import curves, denoise, pictures
-
-__all__ = ["curves", "denoise", "pictures"]

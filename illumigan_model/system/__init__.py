@@ -1,0 +1,1 @@
+"""What is shared by all rooms and knows no frames: files, caches, child processes."""

@@ -1,0 +1,1 @@
+"""TensorRT: building an engine, keeping it, running it."""

@@ -1,0 +1,1 @@
+"""torch2trt: what it can convert, and running what it converted."""

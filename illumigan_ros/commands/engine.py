@@ -1,0 +1,84 @@
+"""What `illumigan build-engine` does: the engine of a model, ahead of time, and how it comes along."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from illumigan_model import __version__
+from illumigan_model.errors import ModelError
+from illumigan_model.runtimes.graphs import find_graph
+from illumigan_model.system.user_cache import cache_folder
+from illumigan_model.tensorrt import engine_cache
+from illumigan_model.weights import sha256
+from illumigan_ros.output_files import make_folder
+
+LOG_PERIOD = 10.0  # seconds between two lines where there is no terminal
+
+
+def build_engine(model: str, precision: str, size: str | None, timeout_s: float) -> None:
+    """Build the engine of a model and say where it is; one that is there already is left as it is.
+
+    Args:
+        model: name of shipped weights, or path of a weights file.
+        precision: "fp32" or "fp16".
+        size: WIDTHxHEIGHT of the graph to be made of a generator that sees whole frames; None takes the model's own.
+        timeout_s: seconds that the building may take.
+
+    Raises:
+        ModelError: there is no TensorRT here, or the graph or the engine cannot be made; the message says why.
+    """
+    engine_cache.TENSORRT.facts()  # before minutes are spent on a graph that nothing here can run
+    graph = find_graph(model) if size is None else graph_of_size(model, size)
+    began = time.monotonic()
+    with shown(f"{graph.name} ({precision})") as on_progress:
+        engine = engine_cache.build(graph, precision, timeout_s, on_progress, engine_cache.TENSORRT)
+    took, megabytes = time.monotonic() - began, engine.stat().st_size / 1e6
+    print(f"The engine of {graph.name} ({precision}, {megabytes:.1f} MB) is there after {took:.0f} s: {engine}")
+    runtime = "tensorrt" if precision == "fp16" else "tensorrt-fp32"
+    print(f"It runs with: model {model if size is None else graph}, runtime {runtime}")
+
+
+def graph_of_size(model: str, size: str) -> Path:
+    """Return the graph of a model for frames of a size, made now unless it was made before.
+
+    Raises:
+        ModelError: PyTorch is missing, the model cannot be loaded, or has no graph of that size.
+    """
+    try:
+        from illumigan_model.export.export import export_onnx, find_checkpoint
+    except ImportError as error:
+        raise ModelError(
+            f"A graph is made by PyTorch, and {error.name} is missing: pip install 'illumigan[train]'."
+        ) from error
+
+    checkpoint = find_checkpoint(model)
+    folder = cache_folder("onnx")
+    make_folder(folder)
+    graph = folder / f"{checkpoint.stem}-{size}-{sha256(checkpoint)[:12]}-{__version__}.onnx"
+    if not graph.exists():
+        export_onnx(checkpoint, graph, "core", size)
+    return graph
+
+
+@contextmanager
+def shown(what: str) -> Iterator[Callable[[str], None]]:
+    """Show on stderr how the building comes along; gives a function to call with its last line."""
+    console = Console(stderr=True)
+    began = told = time.monotonic()
+    with console.status(f"building the engine of {what}") as status:
+
+        def on_progress(said: str) -> None:
+            nonlocal told
+            now = time.monotonic()
+            text = f"building the engine of {what} for {now - began:.0f} s: {said or 'starting'}"
+            status.update(text)
+            if not console.is_terminal and now - told > LOG_PERIOD:
+                told = now
+                console.print(text, markup=False, highlight=False)
+
+        yield on_progress

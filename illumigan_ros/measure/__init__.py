@@ -1,0 +1,1 @@
+"""What a frame costs: benchmark and GPU check."""

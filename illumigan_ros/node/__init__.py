@@ -1,0 +1,1 @@
+"""The live node: topics in, topics out."""

@@ -1,0 +1,1 @@
+"""Bags and videos: reading, writing, playing, recording, enhancing."""

@@ -1,0 +1,175 @@
+"""Enhance files without ROS running: folders of pictures, videos, bags."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from illumigan_model.errors import FrameError
+from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
+from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
+from illumigan_ros.output_files import make_folder, require_other_place, write_png
+from illumigan_ros.pictures import side_by_side
+from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagWriter, decode, image_cdr
+from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_ros.recordings.video import VideoReader, video_writers
+
+if TYPE_CHECKING:
+    from illumigan_model.enhancer import Enhancer
+
+ENHANCED_TOPIC, ATTENTION_TOPIC, INFO_TOPIC = "/enhanced/image", "/attention/image", "/enhanced/camera_info"
+
+Advance = Callable[[], None]
+
+
+@dataclass
+class Outcome:
+    """What became of a run: frames enhanced, and one sentence for each input that could not be read."""
+
+    done: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+def find_pictures(folder: Path) -> list[Path]:
+    """Return the picture files in a folder, sorted; raises FrameError if there are none."""
+    if not folder.is_dir():
+        raise FrameError(f"There is no folder {folder}.")
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
+    if not found:
+        raise FrameError(f"{folder} holds no pictures ({', '.join(PHOTO_SUFFIXES)}).")
+    return found
+
+
+def enhance_images(
+    pictures: list[Path], out: Path, attention: Path | None, enhancer: Enhancer, advance: Advance
+) -> Outcome:
+    """Enhance each picture into `out` as PNG of the same name; unreadable ones are told in the outcome, the rest done.
+
+    Raises FrameError if an output folder cannot be written or holds the inputs.
+    """
+    outcome = Outcome()
+    folders = [out] + ([attention] if attention is not None else [])
+    for folder in folders:
+        require_other_place(folder, pictures[0].parent)
+        make_folder(folder)
+    if attention is not None:
+        require_other_place(attention, out)
+    stems = [path.stem for path in pictures]
+    for path in pictures:
+        # a.jpg and a.png would both become a.png; then the full name stays in front.
+        name = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
+        try:
+            picture = read_photo(path)
+            enhancer.reset()
+            enhanced = enhancer.enhance(picture)
+        except FrameError as error:
+            outcome.failures.append(str(error))
+        else:
+            write_png(out / name, enhanced.image)
+            if attention is not None:
+                write_png(attention / name, enhanced.attention)
+            outcome.done += 1
+        advance()
+    return outcome
+
+
+class Window:
+    """A window that shows frames; closing it with q or Escape lets the work go on unseen."""
+
+    def __init__(self, title: str) -> None:
+        """Check that there is a display; raises FrameError if not."""
+        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+            raise FrameError("There is no display here (DISPLAY is not set); leave --display away.")
+        self._title = title
+        self._open = True
+
+    def show(self, picture: np.ndarray) -> None:
+        """Show one frame, uint8 HxWx3 BGR."""
+        if not self._open:
+            return
+        try:
+            cv2.imshow(self._title, picture)
+            if cv2.waitKey(1) & 0xFF in (ord("q"), 27):
+                self.close()
+        except cv2.error as error:
+            raise FrameError("This OpenCV cannot open windows (a headless build); leave --display away.") from error
+
+    def close(self) -> None:
+        """Close the window."""
+        if self._open:
+            self._open = False
+            cv2.destroyAllWindows()
+
+
+def enhance_video(
+    source: VideoReader,
+    out: Path,
+    enhancer: Enhancer,
+    advance: Advance,
+    *,
+    compare: bool = False,
+    attention: Path | None = None,
+    window: Window | None = None,
+) -> Outcome:
+    """Enhance a video frame by frame: same frame count, same frame rate, no sound.
+
+    `compare` puts the input to the left of the result; `attention` names a second video for the attention map.
+    Raises FrameError for a damaged input or an output that cannot be written; then no output is left.
+    """
+    outcome = Outcome()
+    paths = [out] + ([attention] if attention is not None else [])
+    for path in paths:
+        require_other_place(path, source.path)
+    if attention is not None:
+        require_other_place(attention, out)
+    with video_writers(paths, source.fps) as writers:
+        for index, frame in enumerate(source):
+            enhanced = enhancer.enhance(frame, stamp=float(index / source.fps))
+            shown = side_by_side(frame, enhanced.image) if compare else enhanced.image
+            for writer, picture in zip(writers, (shown, enhanced.attention), strict=False):
+                writer.write(picture)
+            if window is not None:
+                window.show(shown)
+            outcome.done += 1
+            advance()
+    return outcome
+
+
+def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance) -> Outcome:
+    """Enhance every image of a bag into a new one: nothing is skipped, headers and times of recording stay.
+
+    The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
+    cannot be read are told in the outcome. Raises FrameError if the new bag cannot be written; then none is left.
+    """
+    outcome = Outcome()
+    with BagWriter(out) as bag:
+        bag.add_topic(ENHANCED_TOPIC, IMAGE)
+        bag.add_topic(ATTENTION_TOPIC, IMAGE)
+        for message in source.messages():
+            if message.msgtype == CAMERA_INFO:
+                bag.add_topic(INFO_TOPIC, CAMERA_INFO)
+                bag.write(INFO_TOPIC, message.time_ns, message.raw)
+                continue
+            try:
+                image = decode(message)
+                frame = to_bgr(image) if message.topic == CAMERA_TOPICS[IMAGE] else compressed_to_bgr(image)
+                stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
+                enhanced = enhancer.enhance(frame, stamp=stamp / NANOSECONDS)
+            except FrameError as error:
+                outcome.failures.append(str(error))
+            else:
+                frame_id = image.header.frame_id
+                bag.write(ENHANCED_TOPIC, message.time_ns, image_cdr(enhanced.image, stamp, frame_id))
+                bag.write(ATTENTION_TOPIC, message.time_ns, image_cdr(enhanced.attention, stamp, frame_id))
+                outcome.done += 1
+            advance()
+        if not outcome.done:
+            why = f"could be read: {outcome.failures[0]}" if outcome.failures else "is there; the bag is empty."
+            raise FrameError(f"No image of {source.name} {why}")
+    return outcome

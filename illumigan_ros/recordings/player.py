@@ -1,0 +1,221 @@
+"""Publish a bag or a video as a camera: `image` (or `image/compressed`) and `camera_info`, at the recorded pace.
+
+ROS executable `play_bag` and command `illumigan play-bag`; remap with `--ros-args -r image:=/camera/image_raw`.
+"""
+
+from __future__ import annotations
+
+import math
+import queue
+import statistics
+import threading
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_ros.command_line import require_positive, ros_node, run
+from illumigan_ros.output_files import write_json
+from illumigan_ros.recordings.bags import CAMERA_INFO, BagMessage, header_stamp_ns, restamped
+from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+
+if TYPE_CHECKING:
+    from rclpy.node import Node
+
+QUEUE_DEPTH = 5
+READ_AHEAD = 8
+CLOCK_PERIOD = 0.01
+OTHERS_SECONDS = 1.0
+STILL_FPS = 10  # of a loop over footage that does not tell its frame rate
+
+
+def read_ahead(messages: Iterator[BagMessage]) -> Generator[BagMessage, None, None]:
+    """Yield the same messages while a thread fetches the next few, so that a slow read does not delay a frame.
+
+    Closing this generator ends the thread; after that nothing reads the footage any more.
+    """
+    ready: queue.Queue[BagMessage | Exception | None] = queue.Queue(READ_AHEAD)
+    stopped = threading.Event()
+
+    def fetch() -> None:
+        try:
+            for message in messages:
+                ready.put(message)
+                if stopped.is_set():
+                    return
+            ready.put(None)
+        except Exception as error:  # raised again where the messages are used
+            ready.put(error)
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    try:
+        while (item := ready.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            yield item
+    finally:
+        stopped.set()
+        while thread.is_alive():
+            with suppress(queue.Empty):  # it may wait for room
+                ready.get_nowait()
+            thread.join(CLOCK_PERIOD)
+
+
+class Player:
+    """Publishes footage on a node.
+
+    `count` is the number of images published; `log`, where kept, has (header stamp, time of publishing) of each, in ns.
+    """
+
+    def __init__(self, node: Node, footage: Footage, *, clock: bool, restamp: bool, keep_log: bool) -> None:
+        """Create the publishers: reliable with a short queue, which serves both kinds of subscriber."""
+        from rclpy.qos import QoSProfile
+        from rosgraph_msgs.msg import Clock
+        from sensor_msgs import msg
+
+        types = [footage.image_type] + ([CAMERA_INFO] if footage.has_camera_info else [])
+        self._publishers = {
+            CAMERA_TOPICS[kind]: node.create_publisher(
+                getattr(msg, kind.split("/")[-1]), CAMERA_TOPICS[kind], QUEUE_DEPTH
+            )
+            for kind in types
+        }
+        self._image_topic = CAMERA_TOPICS[footage.image_type]
+        self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=1)) if clock else None
+        self._restamp = restamp
+        self._stamped = footage.stamped
+        self._newest_stamp = (-1, -1)
+        self._last_image = self._next_round = -math.inf
+        self.count = 0
+        self.log: list[tuple[int, int]] | None = [] if keep_log else None
+
+    def wait_for_subscribers(self, wanted: int, timeout: float) -> None:
+        """Wait until the image topic has that many subscribers; raises IllumiganError after `timeout` seconds."""
+        publisher = self._publishers[self._image_topic]
+        deadline = time.monotonic() + timeout
+        while publisher.get_subscription_count() < wanted:
+            if time.monotonic() > deadline:
+                raise IllumiganError(
+                    f"Only {publisher.get_subscription_count()} of {wanted} subscribers came to {publisher.topic_name} "
+                    f"within {timeout:g} s; start them, or check ROS_DOMAIN_ID and the topic's name."
+                )
+            time.sleep(CLOCK_PERIOD)
+        # Who takes the images mostly takes camera_info as well; its subscription is found a moment later.
+        deadline = min(deadline, time.monotonic() + OTHERS_SECONDS)
+        others = [other for other in self._publishers.values() if other is not publisher]
+        while wanted and time.monotonic() < deadline and not all(other.get_subscription_count() for other in others):
+            time.sleep(CLOCK_PERIOD)
+
+    def play(self, messages: Iterator[BagMessage], rate: float) -> None:
+        """Publish the messages when they are due; a further round begins one frame interval after the last image.
+
+        Raises FrameError if no image is among them.
+        """
+        with closing(read_ahead(messages)) as ahead:
+            times = self._play_round(ahead, rate)
+        if not times:
+            raise FrameError("The footage has no images to play.")
+        interval = statistics.median(after - before for before, after in pairwise(times)) if times[1:] else 0
+        interval = interval or NANOSECONDS / STILL_FPS
+        self._next_round = self._last_image + interval / NANOSECONDS / rate
+
+    def _play_round(self, messages: Iterator[BagMessage], rate: float) -> list[int]:
+        """Publish the messages once; return the recorded times of the images, in ns."""
+        times: list[int] = []
+        start, started_ns, first = 0.0, 0, None
+        for message in messages:
+            if first is None:
+                first = message.time_ns
+                start = max(self._next_round, time.monotonic())
+                started_ns = time.time_ns() + round((start - time.monotonic()) * NANOSECONDS)
+            self._wait_until(start + (message.time_ns - first) / NANOSECONDS / rate, message.time_ns, rate)
+            raw = message.raw
+            if self._restamp or not self._stamped:
+                due_ns = started_ns + round((message.time_ns - first) / rate)
+                raw = restamped(raw, self._new_stamp(header_stamp_ns(raw), time.time_ns() if self._restamp else due_ns))
+            if message.topic == self._image_topic:
+                times.append(message.time_ns)
+                self.count += 1
+                self._last_image = time.monotonic()
+                if self.log is not None:
+                    self.log.append((header_stamp_ns(raw), time.time_ns()))
+            self._publishers[message.topic].publish(raw)
+        return times
+
+    def _new_stamp(self, original_ns: int, stamp_ns: int) -> int:
+        """Give an image and the camera_info that share a stamp the same new one."""
+        if self._newest_stamp[0] != original_ns:
+            self._newest_stamp = (original_ns, stamp_ns)
+        return self._newest_stamp[1]
+
+    def _wait_until(self, due: float, time_ns: int, rate: float) -> None:
+        """Sleep until `due`, in slices so that /clock keeps running through long gaps."""
+        while (left := due - time.monotonic()) > 0:
+            self._publish_clock(time_ns - round(left * rate * NANOSECONDS))
+            time.sleep(min(left, CLOCK_PERIOD))
+        self._publish_clock(time_ns)
+
+    def _publish_clock(self, time_ns: int) -> None:
+        if self._clock is not None:
+            message: Any = self._clock.msg_type()
+            message.clock.sec, message.clock.nanosec = divmod(max(0, time_ns), NANOSECONDS)
+            self._clock.publish(message)
+
+    def finish(self) -> None:
+        """Give reliable subscribers a moment to take the last frames."""
+        from rclpy.duration import Duration
+
+        self._publishers[self._image_topic].wait_for_all_acked(Duration(seconds=2))
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="BAG_OR_VIDEO", help="rosbag2 folder, .mcap, .db3 or a video file")],
+    *,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
+    rate: Annotated[float, typer.Option(help="Speed: 2 plays twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
+    clock: Annotated[bool, typer.Option("--clock", help="Publish the recorded time on /clock.")] = False,
+    restamp: Annotated[bool, typer.Option("--restamp", help="Put the current time into the headers.")] = False,
+    seconds: Annotated[Optional[float], typer.Option(help="Play only so many seconds of the footage.")] = None,
+    wait_for_subscribers: Annotated[int, typer.Option(help="Wait for so many subscribers before the first frame.")] = 0,
+    wait_timeout: Annotated[float, typer.Option(help="Seconds to wait for them.")] = 30.0,
+    report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
+) -> None:
+    """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
+    require_positive("--rate", rate)
+    require_positive("--seconds", seconds)
+    with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
+        player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
+        try:
+            player.wait_for_subscribers(wait_for_subscribers, wait_timeout)
+            print(f"playing {footage.name} on {node.resolve_topic_name(CAMERA_TOPICS[footage.image_type])}", flush=True)
+            player.play(footage.messages(seconds), rate)
+            while loop:
+                player.play(footage.messages(seconds), rate)
+            player.finish()
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            if node.context.ok():  # else it was only the interrupt, seen from inside a call
+                raise
+        print(f"published {player.count} images", flush=True)
+        if report is not None:
+            write_json(report, {"published": player.log})
+
+
+def main() -> None:
+    """Run the executable `play_bag`."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    run(app)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,253 @@
+"""The demo end to end: player, node and recorder as processes over real DDS, and what it leaves behind."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_ros.demo.demo import _clear
+from illumigan_ros.demo.processes import Crew
+from illumigan_ros.demo.report import Measured, Recording
+from illumigan_ros.environment import ros_environment
+from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, decode, header_stamp_ns, image_cdr
+from illumigan_ros.recordings.footage import picture_of
+from illumigan_ros.recordings.video import VideoReader, VideoWriter
+
+pytest.importorskip("rclpy")
+pytest.importorskip("av")
+FIRST_STAMP = 1_700_000_000_000_000_000
+DARK = np.full((48, 64, 3), 20, np.uint8)
+
+
+def start_demo(*arguments):
+    command = [sys.executable, "-m", "illumigan_ros.commands.main", "demo", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(demo, code=0):
+    output, _ = demo.communicate(timeout=180)
+    assert demo.returncode == code, output
+    assert "Traceback" not in output
+    return output
+
+
+def processes_of(folder):
+    """Return pid -> command line of the running processes that name this folder."""
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if str(folder) in line:
+            found[int(path.parent.name)] = line
+    return found
+
+
+@pytest.fixture
+def long_bag(tmp_path):
+    with BagWriter(tmp_path / "long") as bag:
+        bag.add_topic("/camera/image", IMAGE)
+        for index in range(300):
+            stamp = FIRST_STAMP + index * 100_000_000
+            bag.write("/camera/image", stamp, image_cdr(np.full((48, 64, 3), index % 40, np.uint8), stamp))
+    return tmp_path / "long"
+
+
+def wait_for_first_frame(demo, out):
+    deadline = time.monotonic() + 120
+    log = out / "logs" / "play_bag.log"
+    while not (log.exists() and "playing" in log.read_text()):
+        assert demo.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_built_in_drive_comes_out_brighter_with_its_stamps_untouched(tmp_path):
+    out = tmp_path / "demo_out"
+    output = finish(start_demo("--out", out, "--size", "160x120", "--seconds", 2))
+    assert f"Open {out / 'side_by_side.mp4'}" in output
+
+    report = json.loads((out / "report.json").read_text())
+    with BagReader(out / "night_drive") as reader:
+        originals = {header_stamp_ns(message.raw): message for message in reader.messages(["/camera/image_raw"])}
+    with BagReader(out / "enhanced") as reader:
+        enhanced, attention, infos = (
+            list(reader.messages([topic])) for topic in ("/enhanced/image", "/attention/image", "/enhanced/camera_info")
+        )
+        assert reader.topics["/enhanced/camera_info"] == CAMERA_INFO
+    stamps = [header_stamp_ns(message.raw) for message in enhanced]
+    assert len(originals) == report["frames_in"] == 60
+    assert len(stamps) == report["frames_out"] == 60 - report["skipped"] > 0
+    assert stamps == sorted(set(stamps)) and set(stamps) <= set(originals)
+    assert [header_stamp_ns(message.raw) for message in attention] == stamps
+    assert {header_stamp_ns(message.raw) for message in infos} <= set(originals)
+    assert decode(enhanced[0]).header == decode(originals[stamps[0]]).header
+
+    means = [
+        float(np.mean([picture_of(message).mean() for message in each])) for each in (originals.values(), enhanced)
+    ]
+    assert means[1] > 1.3 * means[0]
+    assert report["mean_luma_out"] > report["mean_luma_in"] > 0
+    assert report["latency_p95_ms"] >= report["latency_p50_ms"] > 0
+    assert report["runtime"] == "onnxruntime"
+    assert report["node"]["frames failed"] == "0"
+
+    with VideoReader(out / "side_by_side.mp4") as video:
+        frames = list(video)
+    assert video.fps == 30
+    assert frames[0].shape == (120, 320, 3)
+    assert 60 - report["skipped"] <= len(frames) <= 60
+    sheet = cv2.imread(str(out / "contact_sheet.png"))
+    assert sheet.shape[0] > sheet.shape[1] / 2  # four rows of three
+    assert not processes_of(out)
+
+
+def test_footage_of_ones_own_and_a_second_run_in_the_same_folder(long_bag, tmp_path):
+    out = tmp_path / "demo_out"
+    with VideoWriter(tmp_path / "drive.mp4", Fraction(20)) as video:
+        for index in range(20):
+            video.write(np.full((48, 64, 3), index, np.uint8))
+    for footage, frames in ((["--video", tmp_path / "drive.mp4"], 20), (["--bag", long_bag, "--seconds", 1], 10)):
+        finish(start_demo(*footage, "--out", out))
+        report = json.loads((out / "report.json").read_text())
+        assert report["frames_in"] == frames
+        assert report["frames_out"] + report["skipped"] == frames
+    assert not (out / "night_drive").exists()
+
+
+def test_a_process_that_dies_ends_the_demo_with_its_last_words(long_bag, tmp_path):
+    out = tmp_path / "demo_out"
+    demo = start_demo("--bag", long_bag, "--out", out, "--seconds", 25)
+    wait_for_first_frame(demo, out)
+    (node,) = [
+        pid
+        for pid, line in _children(demo.pid).items()
+        if "illumigan_ros.node.enhance_node" in line and "-m" in line
+    ]  # fmt: skip
+    os.kill(node, signal.SIGKILL)
+    output = finish(demo, 2)
+    assert "error: enhance_node was killed by signal 9; the end of" in output
+    assert "Active" in output
+    assert not processes_of(out)
+    assert not (out / "report.json").exists()
+
+
+def _children(parent):
+    found = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if int(path.read_text().rpartition(")")[2].split()[1]) == parent:
+                found[int(path.parent.name)] = (path.parent / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("wish", [signal.SIGTERM, signal.SIGKILL])
+def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wish):
+    out = tmp_path / "demo_out"
+    if wish == signal.SIGKILL and shutil.which("setpriv") is None:
+        pytest.skip("without setpriv nobody tells the children that their parent was killed")
+    demo = start_demo("--bag", long_bag, "--out", out, "--seconds", 25)
+    wait_for_first_frame(demo, out)
+    children = _children(demo.pid)
+    demo.send_signal(wish)
+    output, _ = demo.communicate(timeout=60)
+    assert demo.returncode != 0
+    assert "Traceback" not in output
+    deadline = time.monotonic() + 30
+    while any(Path(f"/proc/{pid}").exists() for pid in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--bag", "nowhere"], "There is no bag or video nowhere."),
+        (["--video", "nowhere.mp4"], "There is no bag or video nowhere.mp4."),
+        (["--bag", "a", "--video", "b"], "Choose one of --bag and --video."),
+        (["--size", "big"], "--size must look like 1280x720"),
+        (["--model", "no_such_model"], "no_such_model"),
+    ],
+)
+def test_wishes_that_cannot_be_met_are_one_sentence(tmp_path, arguments, sentence):
+    output = finish(start_demo("--out", tmp_path / "out", *arguments), 2)
+    assert "error: " in output and sentence in output
+
+
+def test_files_of_others_are_never_cleared_away(long_bag, tmp_path):
+    assert "choose another --out" in finish(start_demo("--bag", long_bag, "--out", tmp_path), 2)
+    out = tmp_path / "mine"
+    (out / "logs").mkdir(parents=True)
+    (out / "enhanced").mkdir()
+    (out / "enhanced" / "photo.raw").write_text("precious")
+    assert "photo.raw is not from an earlier demo" in finish(start_demo("--bag", long_bag, "--out", out), 2)
+    assert (out / "enhanced" / "photo.raw").read_text() == "precious" and long_bag.is_dir()
+
+
+def test_what_was_added_to_a_demo_is_never_cleared_away(tmp_path):
+    recording, drive = Recording(tmp_path / "out"), tmp_path / "out" / "night_drive"
+    _clear(recording, drive, tmp_path / "footage")
+    for file in recording.files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text("from the demo")
+    (recording.logs / "notes.txt").write_text("precious")
+    drive.mkdir()
+    (drive / "night_drive.mcap").write_text("precious")  # a demo of other footage writes no such bag
+    with pytest.raises(FrameError, match=r"night_drive\.mcap is not from an earlier demo"):
+        _clear(recording, drive, None)
+    assert recording.report.exists() and (drive / "night_drive.mcap").read_text() == "precious"
+    shutil.rmtree(drive)
+    _clear(recording, drive, None)
+    assert not recording.report.exists() and not recording.bag.exists()
+    assert (recording.logs / "notes.txt").read_text() == "precious"
+
+
+def test_stamps_that_several_frames_share_say_nothing_about_latency():
+    times = [FIRST_STAMP + index * 50_000_000 for index in range(4)]
+    played = [(stamp, time_ns) for stamp, time_ns in zip((0, 0, 0, 7), times, strict=True)]
+    received = [(stamp, time_ns + 5_000_000) for stamp, time_ns in played]
+    assert Measured(played, received, {}).report()["latency_p50_ms"] == 5.0
+    assert Measured(played[:3], received[:3], {}).report()["latency_p95_ms"] is None
+    assert Measured(played, received[:1], {}).report()["latency_p50_ms"] is None
+
+
+def test_footage_whose_driver_left_the_stamps_at_zero(tmp_path):
+    with BagWriter(tmp_path / "unstamped") as bag:
+        bag.add_topic("/camera/image", IMAGE)
+        for index in range(20):
+            bag.write("/camera/image", FIRST_STAMP + index * 100_000_000, image_cdr(DARK, 0))
+    output = finish(start_demo("--bag", tmp_path / "unstamped", "--out", tmp_path / "out", "--seconds", 2))
+    assert "latency p50 ms   unknown" in output
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["frames_out"] > 0 and report["latency_p50_ms"] is None
+
+
+def test_a_crew_tells_why_a_child_died_and_stops_the_others(tmp_path):
+    with (
+        pytest.raises(IllumiganError, match=r"failing ended with exit code 1; the end of .*\n(.*\n)*.*No module named"),
+        Crew(ros_environment(), tmp_path) as crew,
+    ):
+        other = crew.start("waiting", "http.server", ["--bind", "127.0.0.1", "0"])
+        crew.start("failing", "no_such_module", [])
+        crew.wait_for(30)
+    assert other._process.poll() is not None
+
+
+def test_a_crew_does_not_wait_forever(tmp_path):
+    with (
+        pytest.raises(IllumiganError, match=r"The moon did not happen within 0 s"),
+        Crew(ros_environment(), tmp_path) as crew,
+    ):
+        crew.wait_until(lambda: False, 0.1, "The moon")

@@ -1,0 +1,115 @@
+"""The launch file: its Python compiles everywhere; with ros2 launch at hand it brings up a node that works."""
+
+import ast
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from illumigan_ros.environment import MALLOC, frame_environment, ros_environment
+
+ROOT = Path(__file__).resolve().parents[3]
+LAUNCH_FILE = ROOT / "launch/enhance.launch.py"
+PATIENCE = 60
+
+
+def test_it_compiles_and_documents_every_argument():
+    tree = ast.parse(LAUNCH_FILE.read_text())
+    compile(tree, str(LAUNCH_FILE), "exec")
+    declared = [
+        call for call in ast.walk(tree) if getattr(getattr(call, "func", None), "id", "") == "DeclareLaunchArgument"
+    ]
+    assert declared
+    for call in declared:
+        assert {keyword.arg for keyword in call.keywords} >= {"default_value", "description"}
+
+
+def test_the_shared_memory_segment_holds_several_4k_frames():
+    root = ElementTree.parse(ROOT / "config/fastdds_shm.xml").getroot()
+    sizes = [int(element.text) for element in root.iter() if element.tag.endswith("segment_size")]
+    assert sizes
+    assert min(sizes) >= 2 * 3840 * 2160 * 3
+    kinds = [element.text for element in root.iter() if element.tag.endswith("type")]
+    assert kinds == ["SHM", "UDPv4"]
+
+
+@pytest.mark.parametrize(("distribution", "variable"), [("humble", "FASTRTPS"), ("kilted", "FASTDDS")])
+def test_processes_get_the_profile_and_the_allocator_unless_the_user_has_chosen(monkeypatch, distribution, variable):
+    variable = f"{variable}_DEFAULT_PROFILES_FILE"
+    monkeypatch.setenv("ROS_DISTRO", distribution)
+    for name in (variable, *MALLOC):
+        monkeypatch.delenv(name, raising=False)
+    assert set(frame_environment()) == {variable, *MALLOC}
+    assert frame_environment(shm=False, malloc=False) == {}
+    assert Path(ros_environment()[variable]) == ROOT / "config/fastdds_shm.xml"
+    monkeypatch.setenv(variable, "/my/profile.xml")
+    monkeypatch.setenv("MALLOC_TOP_PAD_", "1")
+    assert not {variable, "MALLOC_TOP_PAD_"} & set(frame_environment())
+    environment = ros_environment()
+    assert (environment[variable], environment["MALLOC_TOP_PAD_"]) == ("/my/profile.xml", "1")
+
+
+needs_launch = pytest.mark.skipif(
+    importlib.util.find_spec("launch_ros") is None or shutil.which("ros2") is None,
+    reason="launch_ros and the ros2 command are not installed; they come with a ROS distribution, not from PyPI",
+)
+
+
+@needs_launch
+def test_show_args_lists_the_arguments():
+    shown = subprocess.run(
+        ["ros2", "launch", str(LAUNCH_FILE), "--show-args"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=True,
+    ).stdout
+    for argument in ("camera", "image", "model", "runtime", "compressed_in", "params_file", "use_sim_time", "shm"):
+        assert f"'{argument}'" in shown
+
+
+@needs_launch
+def test_a_launched_node_enhances_the_camera_in_its_namespace():
+    rclpy = pytest.importorskip("rclpy")
+    from rclpy.executors import SingleThreadedExecutor
+    from sensor_msgs.msg import CompressedImage, Image
+
+    arguments = ["camera:=/front", "image:=image_raw", "compressed_out:=true", "log_level:=warn", "use_sim_time:=false"]
+    launched = subprocess.Popen(
+        ["ros2", "launch", str(LAUNCH_FILE), *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ,
+    )
+    context = rclpy.Context()
+    rclpy.init(context=context)
+    try:
+        client = rclpy.create_node("camera", context=context)
+        arrived: list[object] = []
+        client.create_subscription(Image, "/front/enhanced/image", arrived.append, 5)
+        client.create_subscription(CompressedImage, "/front/enhanced/image/compressed", arrived.append, 5)
+        camera = client.create_publisher(Image, "/front/image_raw", 5)
+        message = Image(encoding="mono8", height=48, width=64, step=64)
+        message.data.frombytes(bytes(48 * 64))
+        client.create_timer(0.1, lambda: camera.publish(message))
+        executor = SingleThreadedExecutor(context=context)
+        executor.add_node(client)
+        for _ in range(PATIENCE * 10):
+            executor.spin_once(timeout_sec=0.1)
+            if {type(message) for message in arrived} == {Image, CompressedImage}:
+                break
+        else:
+            pytest.fail("Nothing arrived from the launched node.")
+        client.destroy_node()
+    finally:
+        context.try_shutdown()
+        launched.send_signal(signal.SIGINT)
+        output, _ = launched.communicate(timeout=PATIENCE)
+    assert "process has finished cleanly" in output
+    assert "Traceback" not in output

@@ -1,0 +1,1 @@
+"""What a training sees: folders of photos, samples, the night camera."""

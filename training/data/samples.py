@@ -1,0 +1,254 @@
+"""Photos as training samples. A sample depends on the seed and its number alone, so that a run can be taken up exactly.
+
+Kinds of samples, each with a share in the config:
+
+    night         a normal photo under night light (`night.relight`); wanted is the photo with its light evened out,
+                  blended with what raises the contrast of the dark picture
+    underexposed  a normal photo in far too little light (`night.underexpose`); the photo itself is wanted
+    day           a normal photo that should stay as it is
+    dark          a real dark photo; what a teacher makes of it is wanted, or nothing is known (the published recipe)
+    paired        a real dark photo with its well-lit twin
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from torch import Tensor
+from torch.utils.data import Dataset, default_collate
+
+from illumigan_model.errors import IllumiganError
+from illumigan_training.data.folders import Entry, Photo, load_photos
+from illumigan_training.data.night_camera import Camera, Relit, expose, relight, underexpose
+from illumigan_training.losses.teachers import clahe, open_teacher, raise_contrast
+
+NOISE_LEFT = 0.35  # share of the noise that denoising leaves
+KINDS = ("night", "underexposed", "day", "dark", "paired")
+
+
+class Sample(NamedTuple):
+    """What one step shows the networks; all pictures are float32 RGB in [0, 1], 3 x H x W.
+
+    `dark` is what the camera delivers; `calm` is the same with most of its noise gone, as the denoising that precedes
+    CurveGrid's curves leaves it; `wanted` is what the generator should make of it, where `has_wanted` is 1 and not 0;
+    `source` is `dark` before its random darkening, whose features are to be preserved; `real` is what the
+    discriminators take for a real photo; `files` names the photos that went in.
+    """
+
+    dark: np.ndarray
+    calm: np.ndarray
+    wanted: np.ndarray
+    has_wanted: np.float32
+    source: np.ndarray
+    real: np.ndarray
+    files: str
+
+
+class Batch(NamedTuple):
+    """Some samples, stacked: the fields of a `Sample` as tensors, and their files."""
+
+    dark: Tensor
+    calm: Tensor
+    wanted: Tensor
+    has_wanted: Tensor
+    source: Tensor
+    real: Tensor
+    files: tuple[str, ...]
+
+
+def stack(samples: list[Sample]) -> Batch:
+    """Return samples as one batch."""
+    return Batch(*default_collate([tuple(sample) for sample in samples]))
+
+
+@dataclass(frozen=True)
+class Photos:
+    """The photos of a training config: uint8 BGR, normal and dark ones unrelated, pairs as (dark, well-lit)."""
+
+    normal: list[Photo]
+    dark: list[Photo]
+    paired: list[tuple[Photo, Photo]]
+    manifest: list[Entry]
+
+    @property
+    def epoch(self) -> int:
+        """Samples of an epoch: the larger of the two unpaired sets, or the pairs, as EnlightenGAN's code counts."""
+        return max(len(self.normal), len(self.dark), len(self.paired))
+
+
+def read_photos(config: dict[str, Any]) -> Photos:
+    """Read the photos that a training config's samples need.
+
+    Raises:
+        IllumiganError: a folder is missing, or one that is needed has no photo that can be used.
+    """
+    root, crop = Path(config["root"]).expanduser(), tuple(config["crop"])
+    needed = {kind for kind, share in config["shares"].items() if share}
+    groups: dict[str, list[Photo]] = {"normal": [], "dark": [], "low": [], "high": []}
+    manifest: list[Entry] = []
+    for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})):
+        if needed & kinds:
+            groups[group], entries = load_photos(config[group], root, group, crop)
+            manifest += entries
+    if "paired" in needed:
+        for group in ("low", "high"):
+            sources = [{**source, "folder": source[group]} for source in config["paired"]]
+            groups[group], entries = load_photos(sources, root, group, crop, unique=False)
+            manifest += entries
+    return Photos(groups["normal"], groups["dark"], match(groups["low"], groups["high"]), manifest)
+
+
+def match(low: list[Photo], high: list[Photo]) -> list[tuple[Photo, Photo]]:
+    """Return the photos of both lists that share a stem, in pairs.
+
+    Raises:
+        IllumiganError: there are photos but no pairs, or the two of a pair differ in size.
+    """
+    twins = {Path(photo.name).stem: photo for photo in high}
+    pairs = [(photo, twins[Path(photo.name).stem]) for photo in low if Path(photo.name).stem in twins]
+    if low and not pairs:
+        raise IllumiganError(f"No photo beside {low[0].name} has a well-lit twin of the same name; look at paired.")
+    for dark, lit in pairs:
+        if dark.pixels.shape != lit.pixels.shape:
+            raise IllumiganError(f"{dark.name} and {lit.name} differ in size; a pair must show the same view.")
+    return pairs
+
+
+class SampleSet(Dataset[Sample]):
+    """The samples of a training config by number, 0, 1, 2, ... without end."""
+
+    def __init__(self, config: dict[str, Any], photos: Photos) -> None:
+        """Take the photos; raises ModelError if the config's teacher cannot be loaded."""
+        self.photos, self.seed, self.crop, self.zoom = photos, config["seed"], tuple(config["crop"]), config["zoom"]
+        self.kinds, self.shares = list(config["shares"]), list(config["shares"].values())
+        self.swap_colours, self.darken, self.real = config["swap_colours"], config["darken"], config["real"]
+        self.teacher = config["teacher"]
+        self.teach: Callable[[np.ndarray], np.ndarray] | None = open_teacher(self.teacher)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the teacher behind on the way to a worker process: it is loaded there anew."""
+        return {**self.__dict__, "teach": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self.teach = open_teacher(self.teacher)
+
+    def __getitem__(self, number: int) -> Sample:
+        """Return a sample; the same number always gives the same one."""
+        rng = np.random.default_rng([self.seed, number])
+        kind = str(rng.choice(self.kinds, p=self.shares))
+        if kind == "paired":
+            low, high = self.photos.paired[int(rng.integers(len(self.photos.paired)))]
+            views, files = self._views([low, high], rng), f"{low.name} {high.name}"
+            return self._sample(self._darkened(views[0], rng), views[0], views[1], rng, files)
+        pool = self.photos.dark if kind == "dark" else self.photos.normal
+        photo = pool[int(rng.integers(len(pool)))]
+        view = self._views([photo], rng)[0]
+        if kind == "dark":
+            dark = self._darkened(view, rng)
+            taught = None if self.teach is None else self.teach(np.rint(255 * dark[:, :, ::-1]).astype(np.uint8))
+            return self._sample(dark, view, taught, rng, photo.name)
+        if kind == "day":
+            return self._sample(colours(view), view, view, rng, photo.name)
+        camera = Camera.sample(rng)
+        relit = (relight if kind == "night" else underexpose)(view, camera, rng)
+        return self._shot(kind, relit, camera, rng, photo.name)
+
+    def _views(self, photos: list[Photo], rng: np.random.Generator) -> list[np.ndarray]:
+        """Return the same random view of some photos of one size: uint8 BGR; colours sometimes change places.
+
+        They do so that no camera's cast and no single colour of lamp is learnt by heart.
+        """
+        views = random_crop([photo.pixels for photo in photos], self.crop, self.zoom, rng)
+        if rng.random() < self.swap_colours:
+            order = rng.permutation(3)
+            views = [np.ascontiguousarray(view[:, :, order]) for view in views]
+        return views
+
+    def _darkened(self, view: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Return RGB in [0, 1], H x W x 3, divided by a random number in some of the cases, as EnlightenGAN does."""
+        divide = rng.random() < self.darken["chance"]
+        divisor = rng.uniform(self.darken["least"], self.darken["most"])
+        return colours(view) / np.float32(divisor if divide else 1)
+
+    def _shot(self, kind: str, relit: Relit, camera: Camera, rng: np.random.Generator, files: str) -> Sample:
+        """Return the sample of a scene that the camera takes a picture of."""
+        shot = expose(relit.radiance, camera, rng)
+        still = expose(relit.radiance, replace(camera, shot=0.0, read=0.0, jpeg=0), rng)
+        wanted = (255 * relit.wanted[:, :, ::-1]).astype(np.uint8)
+        if kind == "night":  # even light alone looks hazy; half of what is wanted is the local contrast there is
+            wanted = np.asarray(cv2.addWeighted(clahe(wanted, clip=1.5), 0.5, raise_contrast(still), 0.5, 0), np.uint8)
+        dark = colours(shot)
+        sample = self._sample(dark, shot, wanted, rng, files)
+        return sample._replace(calm=planes(NOISE_LEFT * dark + (1 - NOISE_LEFT) * colours(still)))
+
+    def _sample(
+        self, dark: np.ndarray, source: np.ndarray, wanted: np.ndarray | None, rng: np.random.Generator, files: str
+    ) -> Sample:
+        """Put a sample together from `dark` in RGB, [0, 1], and uint8 BGR photos."""
+        goal = source if wanted is None else wanted
+        real = goal
+        if self.real == "normal" and self.photos.normal:
+            real = self._views([self.photos.normal[int(rng.integers(len(self.photos.normal)))]], rng)[0]
+        return Sample(
+            dark=planes(dark),
+            calm=planes(dark),
+            wanted=planes(colours(goal)),
+            has_wanted=np.float32(wanted is not None),
+            source=planes(colours(source)),
+            real=planes(colours(real)),
+            files=files,
+        )
+
+
+class Numbers:
+    """The numbers of the samples that one of several processes draws, for steps first..last; a DataLoader's sampler.
+
+    Together the processes draw the numbers step * batch ... (step + 1) * batch - 1 in each step.
+    """
+
+    def __init__(self, first: int, last: int, batch: int, rank: int = 0, processes: int = 1) -> None:
+        self.steps, self.batch, self.rank, self.processes = range(first, last), batch, rank, processes
+
+    def __iter__(self) -> Iterator[int]:
+        for step in self.steps:
+            yield from range(step * self.batch + self.rank, (step + 1) * self.batch, self.processes)
+
+    def __len__(self) -> int:
+        return len(self.steps) * (self.batch // self.processes)
+
+
+def random_crop(
+    photos: list[np.ndarray], crop_wh: tuple[int, int], zoom: float, rng: np.random.Generator
+) -> list[np.ndarray]:
+    """Return the same random view of photos of one size, flipped half of the time.
+
+    Args:
+        photos: uint8, H x W x 3, all of one size, at least as large as the crop.
+        crop_wh: width and height of the views.
+        zoom: the view takes in 1 to this many times the crop, where the photo is large enough, and is scaled down.
+        rng: source of the place, the scale and the flip.
+    """
+    width, height = crop_wh
+    tall, wide = photos[0].shape[:2]
+    scale = rng.uniform(1.0, max(min(wide / width, tall / height, zoom), 1.0))
+    cut_w, cut_h = int(width * scale), int(height * scale)
+    x, y = int(rng.integers(0, wide - cut_w + 1)), int(rng.integers(0, tall - cut_h + 1))
+    step = -1 if rng.random() < 0.5 else 1
+    cuts = [photo[y : y + cut_h, x : x + cut_w][:, ::step] for photo in photos]
+    return [cv2.resize(cut, crop_wh, interpolation=cv2.INTER_AREA) for cut in cuts]
+
+
+def colours(bgr: np.ndarray) -> np.ndarray:
+    """Turn uint8 BGR into float32 RGB in [0, 1], H x W x 3."""
+    return bgr[:, :, ::-1].astype(np.float32) / 255
+
+
+def planes(rgb: np.ndarray) -> np.ndarray:
+    """Turn H x W x 3 into 3 x H x W, float32."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32)

@@ -1,0 +1,1 @@
+"""How good models are: pictures, detection, metrics, reports."""

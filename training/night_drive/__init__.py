@@ -1,0 +1,1 @@
+"""The rendered night drive, whose truth is known."""
