@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,7 @@ from illumigan_training.losses.terms import CURVE_TERMS, TERMS
 
 EXAMPLE = "config/train_curve_grid.yaml is one"
 EPOCHS = " epochs"
+SOURCE_SETTINGS = ("csv", "where", "luma", "origin", "licence")
 
 
 class Kind(NamedTuple):
@@ -152,17 +155,19 @@ def check_config(config: dict[str, Any]) -> None:
         if last not in place:
             raise IllumiganError(f"The training config lacks the setting {name}; it must be {kind.words}.")
         kind.check(name, place[last])
-    for name in config:
-        if name not in SETTINGS:
-            raise IllumiganError(f"{name} is not a setting; a training config has {', '.join(SETTINGS)}.")
+    refuse_unknown("", config, [name for name in SETTINGS if "." not in name])
+    for section in ("darken", "discriminators", "features"):
+        prefix = f"{section}."
+        refuse_unknown(
+            prefix, config[section], [name.removeprefix(prefix) for name in SETTINGS if name.startswith(prefix)]
+        )
     _check_size(config["crop"])
     for name in ("normal", "dark", "paired"):
-        for source in config[name]:
-            _check_source(name, source)
+        for number, source in enumerate(config[name]):
+            _check_source(name, number, source)
     _check_generator(config["generator"])
+    refuse_unknown("shares.", config["shares"], KINDS)
     for name, value in config["shares"].items():
-        if name not in KINDS:
-            raise IllumiganError(f"shares.{name} is not a setting; shares has {', '.join(KINDS)}.")
         SHARE.check(f"shares.{name}", value)
     if not math.isclose(sum(config["shares"].values()), 1.0, abs_tol=1e-6):
         raise IllumiganError(f"The shares must add up to 1, not {sum(config['shares'].values()):g}.")
@@ -178,9 +183,21 @@ def _check_size(size: list[Any]) -> None:
         raise IllumiganError(f"The setting crop must be {SIZE.words}, not {size!r}.")
 
 
-def _check_source(name: str, source: Any) -> None:
+def refuse_unknown(place: str, given: dict[str, Any], known: Collection[str]) -> None:
+    """Raise IllumiganError for a key that is not known, naming its place ("darken."), the nearest and all there are."""
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(str(name), known, 1, cutoff=0)[0]
+            raise IllumiganError(
+                f"{place}{name} is not a setting; {place}{near} is the nearest of what there is: {', '.join(known)}."
+            )
+
+
+def _check_source(name: str, number: int, source: Any) -> None:
     SECTION.check(f"{name} (each source of it)", source)
-    for key in ("low", "high") if name == "paired" else ("folder",):
+    folders = ("low", "high") if name == "paired" else ("folder",)
+    refuse_unknown(f"{name}[{number}].", source, [*folders, *SOURCE_SETTINGS])
+    for key in folders:
         FOLDER.check(f"{key} (of a source of {name})", source.get(key))
     luma = source.get("luma", [0, 1])
     if not isinstance(luma, list) or len(luma) != 2 or not all(isinstance(end, int | float) for end in luma):
@@ -189,20 +206,18 @@ def _check_source(name: str, source: Any) -> None:
 
 def _check_generator(settings: dict[str, Any]) -> None:
     known = asdict(ARCHITECTURES[settings["architecture"]].settings())
+    refuse_unknown("generator.", settings, ["architecture", *known])
     for name, value in settings.items():
         if name == "architecture":
             continue
-        if name not in known:
-            raise IllumiganError(f"generator.{name} is not a setting; a generator has {', '.join(known)}.")
         (NUMBER if isinstance(known[name], float) else COUNT).check(f"generator.{name}", value)
 
 
 def _check_weights(weights: dict[str, Any], architecture: str) -> None:
     for name in TERMS:
         POSITIVE.check(f"weights.{name}", weights.get(name))
+    refuse_unknown("weights.", weights, TERMS)
     for name, value in weights.items():
-        if name not in TERMS:
-            raise IllumiganError(f"weights.{name} is not a setting; weights has {', '.join(TERMS)}.")
         if value and name in CURVE_TERMS and architecture != "curve_grid":
             raise IllumiganError(f"weights.{name} must be 0: {architecture} predicts no curves.")
 

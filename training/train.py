@@ -206,10 +206,14 @@ class Training:
         return global_loss + local_loss
 
     def _descend(self, loss: Tensor, network: Any, optimizer: Any, step: int, batch: Batch) -> None:
-        """Take one step of an optimizer; raises IllumiganError if the loss is not a number."""
-        if not torch.isfinite(loss):
+        """Take one step of an optimizer; raises IllumiganError in every process if the loss of one is not a number."""
+        # Asked of all before anyone steps: a process that left alone would keep the others waiting for it for ever.
+        good = cast(Tensor, self.fabric.all_reduce(torch.isfinite(loss).float(), reduce_op="mean"))
+        if float(good) < 1:
             kept = step - step % self.config["save_every"]
             state = f"{self.run} holds the state of step {kept}" if kept else "no state was kept before it"
+            if torch.isfinite(loss):
+                raise IllumiganError(f"The loss of another process is not a number at step {step}; {state}.")
             raise IllumiganError(
                 f"The loss is {loss.item()} at step {step}, whose photos are {', '.join(batch.files)}; {state}."
             )

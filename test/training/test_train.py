@@ -171,6 +171,34 @@ def test_a_loss_that_is_not_a_number_stops_with_step_files_and_state(config):
         train(config)
 
 
+def test_a_loss_that_is_not_a_number_in_one_process_stops_both(photos, tmp_path):
+    config = settings(photos, tmp_path / "two", batch=4, steps=3, devices=2)
+    program = tmp_path / "two_processes.py"
+    program.write_text(ONE_OF_TWO_FAILS.format(config=json.dumps(json.dumps(config))))
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, str(program)], check=False, timeout=120, capture_output=True, text=True, env=environment
+    )
+    assert done.returncode != 0
+    assert "The loss is nan at step 1, whose photos are " in done.stderr
+    assert "The loss of another process is not a number at step 1" in done.stderr
+
+
+ONE_OF_TWO_FAILS = """
+import json
+from illumigan_training import train
+terms = train.Training._terms
+steps = []
+def spoilt(self, *arguments):
+    steps.append(1)
+    factor = float("nan") if self.fabric.global_rank and len(steps) == 2 else 1
+    return {{name: factor * term for name, term in terms(self, *arguments).items()}}
+if __name__ == "__main__":
+    train.Training._terms = spoilt
+    train.train(json.loads({config}))
+"""
+
+
 def test_a_run_of_other_settings_or_with_a_damaged_state_is_not_taken_up(config):
     run = train({**config, "steps": 1, "save_every": 1})
     with pytest.raises(IllumiganError, match=r"resume\.pt belongs to a run with steps=1; set that"):
@@ -197,10 +225,13 @@ def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
         ({"rate": "1e-3"}, r"rate must be a number above 0 \(YAML reads"),
         ({"precision": "int4"}, "precision must be one of 32-true, bf16-mixed, 16-mixed, not 'int4'"),
         ({"generator": {"architecture": "resnet"}}, "generator.architecture must be one of curve_grid, attention_unet"),
-        ({"generator": {"architecture": "curve_grid", "depth": 3}}, "generator.depth is not a setting; .* has width"),
+        ({"generator": {"architecture": "curve_grid", "depth": 3}}, r"generator\.depth is .*: architecture, width"),
         ({"generator": {"architecture": "curve_grid", "width": 2.5}}, "generator.width must be a whole number"),
         ({"shares": {"day": 0.5}}, "The shares must add up to 1, not 0.5"),
-        ({"shares": {"dawn": 1.0}}, "shares.dawn is not a setting; shares has night"),
+        ({"shares": {"dawn": 1.0}}, r"shares\.dawn is not a setting; shares\.\w+ is the nearest of .*: night"),
+        ({"darken": {"chanse": 1, "chance": 0.5, "least": 1.0, "most": 2.0}}, r"darken\.chanse .* darken\.chance is"),
+        ({"normal": [{"folder": "day", "lumma": [0, 1]}]}, r"normal\[0\]\.lumma is .* normal\[0\]\.luma is"),
+        ({"paired": [{"low": "a", "high": "b", "folder": "c"}]}, r"paired\[0\]\.folder is not a setting"),
         ({"normal": ["day"]}, "normal .* must be a section"),
         ({"normal": [{"folder": "day", "luma": 3}]}, r"luma .* must be \[lowest, highest\], not 3"),
         ({"paired": [{"low": "dark"}]}, "high .of a source of paired. must be a folder"),
@@ -208,7 +239,7 @@ def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
         ({"crop": [256]}, r"crop must be \[width, height\]"),
         ({"batch": 3, "devices": 2}, "batch=3 cannot be shared out evenly to devices=2"),
         ({"teacher": "nobody.safetensors"}, r"nobody\.safetensors"),
-        ({"stepz": 3}, "stepz is not a setting"),
+        ({"stepz": 3}, "stepz is not a setting; steps is the nearest"),
     ],
 )
 def test_settings_that_cannot_be_are_named(config, change, sentence):

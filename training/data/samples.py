@@ -12,7 +12,7 @@ Kinds of samples, each with a share in the config:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from torch.utils.data import Dataset, default_collate
 from illumigan_model.errors import IllumiganError
 from illumigan_training.data.folders import Entry, Photo, load_photos
 from illumigan_training.data.night_camera import Camera, Relit, expose, relight, underexpose
+from illumigan_training.data.shared_photos import SharedPhotos
 from illumigan_training.losses.teachers import clahe, open_teacher, raise_contrast
 
 NOISE_LEFT = 0.35  # share of the noise that denoising leaves
@@ -68,17 +69,18 @@ def stack(samples: list[Sample]) -> Batch:
 
 @dataclass(frozen=True)
 class Photos:
-    """The photos of a training config: uint8 BGR, normal and dark ones unrelated, pairs as (dark, well-lit)."""
+    """The photos of a training config: uint8 BGR, normal and dark ones unrelated, each of `low` with its `high`."""
 
-    normal: list[Photo]
-    dark: list[Photo]
-    paired: list[tuple[Photo, Photo]]
+    normal: Sequence[Photo]
+    dark: Sequence[Photo]
+    low: Sequence[Photo]
+    high: Sequence[Photo]
     manifest: list[Entry]
 
     @property
     def epoch(self) -> int:
         """Samples of an epoch: the larger of the two unpaired sets, or the pairs, as EnlightenGAN's code counts."""
-        return max(len(self.normal), len(self.dark), len(self.paired))
+        return max(len(self.normal), len(self.dark), len(self.low))
 
 
 def read_photos(config: dict[str, Any]) -> Photos:
@@ -89,30 +91,54 @@ def read_photos(config: dict[str, Any]) -> Photos:
     """
     root, crop = Path(config["root"]).expanduser(), tuple(config["crop"])
     needed = {kind for kind, share in config["shares"].items() if share}
-    groups: dict[str, list[Photo]] = {"normal": [], "dark": [], "low": [], "high": []}
+    groups: dict[str, Sequence[Photo]] = {"normal": [], "dark": []}
     manifest: list[Entry] = []
     for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})):
         if needed & kinds:
-            groups[group], entries = load_photos(config[group], root, group, crop)
+            photos, entries = load_photos(config[group], root, group, crop)
+            groups[group] = SharedPhotos(photos)
             manifest += entries
+    pairs: list[tuple[Photo, Photo]] = []
     if "paired" in needed:
-        for group in ("low", "high"):
-            sources = [{**source, "folder": source[group]} for source in config["paired"]]
-            groups[group], entries = load_photos(sources, root, group, crop, unique=False)
-            manifest += entries
-    return Photos(groups["normal"], groups["dark"], match(groups["low"], groups["high"]), manifest)
+        for source in config["paired"]:
+            halves = []
+            for group in ("low", "high"):
+                photos, entries = load_photos([{**source, "folder": source[group]}], root, group, crop, unique=False)
+                halves.append(by_place(photos, root, root / source[group]))
+                manifest += entries
+            pairs += match(*halves)
+    low, high = (SharedPhotos([pair[side] for pair in pairs]) for side in (0, 1))
+    return Photos(groups["normal"], groups["dark"], low, high, manifest)
 
 
-def match(low: list[Photo], high: list[Photo]) -> list[tuple[Photo, Photo]]:
-    """Return the photos of both lists that share a stem, in pairs.
+def by_place(photos: list[Photo], root: Path, folder: Path) -> dict[str, Photo]:
+    """Return a folder's photos by their place in it, without the suffix: "night/0001" of folder/night/0001.png.
 
     Raises:
-        IllumiganError: there are photos but no pairs, or the two of a pair differ in size.
+        IllumiganError: two photos have the same place, so that it is open which of them a twin belongs to.
     """
-    twins = {Path(photo.name).stem: photo for photo in high}
-    pairs = [(photo, twins[Path(photo.name).stem]) for photo in low if Path(photo.name).stem in twins]
-    if low and not pairs:
-        raise IllumiganError(f"No photo beside {low[0].name} has a well-lit twin of the same name; look at paired.")
+    places: dict[str, Photo] = {}
+    for photo in photos:
+        place = str((root / photo.name).relative_to(folder).with_suffix(""))
+        if place in places:
+            raise IllumiganError(
+                f"{places[place].name} and {photo.name} differ in their suffix alone, so it is open which of them is "
+                "half of a pair; rename or remove one."
+            )
+        places[place] = photo
+    return places
+
+
+def match(low: dict[str, Photo], high: dict[str, Photo]) -> list[tuple[Photo, Photo]]:
+    """Return the photos of one source's two folders that have the same place in them, in pairs.
+
+    Raises:
+        IllumiganError: there are no pairs, or the two of a pair differ in size.
+    """
+    pairs = [(photo, high[place]) for place, photo in low.items() if place in high]
+    if not pairs:
+        first = next(iter(low.values())).name
+        raise IllumiganError(f"No photo beside {first} has a well-lit twin of the same name; look at paired.")
     for dark, lit in pairs:
         if dark.pixels.shape != lit.pixels.shape:
             raise IllumiganError(f"{dark.name} and {lit.name} differ in size; a pair must show the same view.")
@@ -143,7 +169,8 @@ class SampleSet(Dataset[Sample]):
         rng = np.random.default_rng([self.seed, number])
         kind = str(rng.choice(self.kinds, p=self.shares))
         if kind == "paired":
-            low, high = self.photos.paired[int(rng.integers(len(self.photos.paired)))]
+            index = int(rng.integers(len(self.photos.low)))
+            low, high = self.photos.low[index], self.photos.high[index]
             views, files = self._views([low, high], rng), f"{low.name} {high.name}"
             return self._sample(self._darkened(views[0], rng), views[0], views[1], rng, files)
         pool = self.photos.dark if kind == "dark" else self.photos.normal

@@ -84,6 +84,32 @@ def test_pairs_that_are_none_are_named(config, photos, tmp_path):
         only(config, "paired", paired=[{"low": "dark", "high": str(strangers(tmp_path))}])
 
 
+def test_each_pair_comes_from_one_source_at_the_same_place(config, photos, tmp_path):
+    """The same name in two sources, and in two folders of a source, is not the same photo."""
+    for number, place in enumerate(["first/{}/1", "second/{}/1", "second/{}/inner/1"], 1):
+        for half, value in (("low", 10 * number), ("high", 60 * number)):
+            file = tmp_path / f"{place.format(half)}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(file), np.full((144, 256, 3), value, np.uint8))
+    sources = [
+        {"low": str(tmp_path / name / "low"), "high": str(tmp_path / name / "high")} for name in ("first", "second")
+    ]
+    samples = only(config, "paired", paired=sources, darken={**config["darken"], "chance": 0})
+    seen = {
+        (round(255 * float(s.dark.mean())), round(255 * float(s.wanted.mean())))
+        for s in map(samples.__getitem__, range(24))
+    }
+    assert seen == {(10, 60), (20, 120), (30, 180)}
+
+
+def test_a_pair_that_could_be_two_is_refused(config, tmp_path):
+    for name in ("low/1.png", "low/1.bmp", "high/1.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        cv2.imwrite(str(tmp_path / name), np.full((144, 256, 3), 9, np.uint8))
+    with pytest.raises(IllumiganError, match=r"1\.bmp and .*1\.png differ in their suffix alone"):
+        only(config, "paired", paired=[{"low": str(tmp_path / "low"), "high": str(tmp_path / "high")}])
+
+
 def strangers(folder):
     cv2.imwrite(str(folder / "stranger.png"), np.full((200, 300, 3), 99, np.uint8))
     return folder
