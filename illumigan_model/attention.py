@@ -34,6 +34,12 @@ def attention_u8(bgr: np.ndarray) -> np.ndarray:
     return cv2.bitwise_not(luminance_u8(bgr))
 
 
+def mean_luma(bgr: np.ndarray) -> float:
+    """Return the mean luminance, in [0, 1], of a picture, uint8 BGR H x W x 3."""
+    blue, green, red, _ = cv2.mean(np.ascontiguousarray(bgr))
+    return (LUMA_RGB[0] * red + LUMA_RGB[1] * green + LUMA_RGB[2] * blue) / 255
+
+
 def luminance(rgb: torch.Tensor) -> torch.Tensor:
     """Return the luminance N x 1 x H x W of RGB images, float N x 3 x H x W."""
     red, green, blue = LUMA_RGB

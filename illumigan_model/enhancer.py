@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from illumigan_model.attention import LUMA_RGB, attention_u8
+from illumigan_model.attention import attention_u8, mean_luma
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.curves import THUMBNAIL_WH
@@ -22,6 +21,7 @@ from illumigan_model.frames.thumbnails import Reductions
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.system.child_process import OnProgress, unwatched
+from illumigan_model.system.machine import cores
 
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
@@ -98,7 +98,7 @@ class Enhancer:
             ModelError: the model cannot be loaded in the runtime asked for.
         """
         self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
-        self.threads = threads or min(len(os.sched_getaffinity(0)), 4)
+        self.threads = threads or min(cores(), 4)
         self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover)
         self._fused_pass = FusedPass(self.threads)
         self._stabilizer = Stabilizer()
@@ -276,12 +276,6 @@ def check_finite(answer: np.ndarray) -> None:
     """Raise ModelError if a network's answer holds something that is not a number."""
     if not np.isfinite(answer).all():
         raise ModelError("The network answered with something that is not a number; try another runtime.")
-
-
-def mean_luma(bgr: np.ndarray) -> float:
-    """Return the mean luminance in [0, 1] of a picture, uint8 BGR."""
-    blue, green, red, _ = cv2.mean(np.ascontiguousarray(bgr))
-    return (LUMA_RGB[0] * red + LUMA_RGB[1] * green + LUMA_RGB[2] * blue) / 255
 
 
 def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:

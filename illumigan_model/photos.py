@@ -1,4 +1,4 @@
-"""Photos in files: which files are photos, and how one is read."""
+"""Photos in files: which files are photos, how one is read, and how a picture is written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_model.system.files import write_bytes
 
 PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 
@@ -43,3 +44,9 @@ def is_cut_off_jpeg(content: bytes) -> bool:
         return False
     end = content.rfind(b"\xff\xd9")
     return end < 0 or content.find(b"\xff\xda", end) >= 0
+
+
+def write_png(path: Path, picture: np.ndarray) -> None:
+    """Write a PNG, uint8 HxWx3 BGR or HxW grey; raises FrameError if the place cannot be written."""
+    # Level 1 costs a tenth more disk than OpenCV's default and a third of its time.
+    write_bytes(path, cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1].tobytes())

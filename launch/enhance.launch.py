@@ -11,7 +11,7 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from illumigan_ros.environment import frame_environment
+from illumigan_ros.node.environment import frame_environment
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 BOOLEAN = ["true", "false"]

@@ -29,6 +29,8 @@ from torch.utils.tensorboard import SummaryWriter
 
 from illumigan_model.attention import attention
 from illumigan_model.errors import IllumiganError
+from illumigan_model.system.files import whole_file
+from illumigan_model.system.machine import processor_name
 from illumigan_training.data.folders import Entry, write_manifest
 
 STATE = "resume.pt"
@@ -82,12 +84,10 @@ def read_metrics(file: Path) -> list[dict[str, float]]:
 
 def write_metrics(rows: list[dict[str, float]], file: Path) -> None:
     """Write metrics as CSV, complete or not at all."""
-    partial = file.with_suffix(".tmp")
-    with partial.open("w", newline="") as table:
+    with whole_file(file) as part, part.open("w", newline="") as table:
         writer = csv.DictWriter(table, list(rows[-1]))
         writer.writeheader()
         writer.writerows({**row, "step": int(row["step"])} for row in rows)
-    partial.replace(file)
 
 
 def draw_metrics(rows: list[dict[str, float]], file: Path) -> None:
@@ -117,7 +117,7 @@ def circumstances() -> dict[str, str]:
         revision = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):
         revision = "not a git checkout"
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else cpu_name()
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
     return {
         "revision": revision,
         "illumigan": metadata.version("illumigan"),
@@ -125,13 +125,6 @@ def circumstances() -> dict[str, str]:
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {device}",
     }
-
-
-def cpu_name() -> str:
-    """Return the processor's name, as far as it is known."""
-    facts = Path("/proc/cpuinfo")
-    lines = facts.read_text().splitlines() if facts.is_file() else []
-    return next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "unknown CPU")
 
 
 def sheet(dark: Tensor, wanted: Tensor, made: Tensor) -> np.ndarray:
@@ -162,11 +155,8 @@ def load_state(run: Path) -> dict[str, Any] | None:
 
 def save_state(state: dict[str, Any], run: Path) -> None:
     """Write the state to take a run up from, complete or not at all; raises OSError if that is not possible."""
-    partial = (run / STATE).with_suffix(".tmp")
     try:
-        torch.save(state, partial)
-        partial.replace(run / STATE)
+        with whole_file(run / STATE) as part:
+            torch.save(state, part)
     except RuntimeError as error:  # what torch makes of a full disk
         raise OSError(f"{run / STATE} could not be written, the disk may be full") from error
-    finally:
-        partial.unlink(missing_ok=True)

@@ -175,9 +175,7 @@ class Training:
         size, count = self.config["discriminators"]["patch"], self.config["discriminators"]["patches"]
         return random_patches([made, batch.source, batch.real], size, count, places)
 
-    def _terms(
-        self, batch: Batch, made: Tensor, curves: Tensor | None, views: list[Tensor]
-    ) -> dict[str, Tensor]:
+    def _terms(self, batch: Batch, made: Tensor, curves: Tensor | None, views: list[Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the generator's loss that have a weight."""
         terms: dict[str, Tensor] = {}
         for name in loss_terms.PAIR_TERMS:

@@ -18,7 +18,6 @@ from __future__ import annotations
 import re
 import tempfile
 import warnings
-from contextlib import suppress
 from pathlib import Path
 
 import onnx
@@ -30,48 +29,14 @@ from illumigan_model.export.operators import OPSET, check_operators
 from illumigan_model.export.rewrite import fold_constants, to_half
 from illumigan_model.generators.checkpoint import Generator, load_checkpoint
 from illumigan_model.generators.curve_grid import THUMBNAIL_WH, CurveGrid
+from illumigan_model.generators.scopes import Core, Full
 from illumigan_model.runtimes import self_check
+from illumigan_model.runtimes.precisions import require_precision
+from illumigan_model.system.files import whole_file
 from illumigan_model.weights import find_weights, sha256
 
 GRAPHS = ("core", "full")
-PRECISIONS = ("fp32", "fp16")
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
-
-
-class Core(nn.Module):
-    """The part of a generator that a runtime runs: thumbnail to curves, or image to image."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return `CurveGrid.curves`, or the image that an AttentionUNet makes."""
-        return self.generator.curves(image) if isinstance(self.generator, CurveGrid) else self.generator(image)[0]
-
-
-class Full(nn.Module):
-    """A generator from frame to frame; `precision` is the type that the generator is given its image in."""
-
-    def __init__(self, generator: Generator, precision: torch.dtype = torch.float32) -> None:
-        super().__init__()
-        self.generator, self.precision = generator, precision
-
-    def forward(self, frame: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (enhanced frame uint8 BGR N x H x W x 3, attention map uint8 N x H x W x 1) of a frame like that."""
-        bgr = frame.to(self.precision).permute(0, 3, 1, 2) / 255
-        image, dark = self.generator(swap_red_and_blue(bgr))
-        return to_levels(swap_red_and_blue(image)), to_levels(dark)
-
-
-def swap_red_and_blue(image: Tensor) -> Tensor:
-    """Turn BGR into RGB and back, N x 3 x H x W."""
-    return torch.cat([image[:, 2:3], image[:, 1:2], image[:, 0:1]], dim=1)
-
-
-def to_levels(image: Tensor) -> Tensor:
-    """Turn float N x C x H x W in [0, 1] into uint8 N x H x W x C, rounded."""
-    return (image.clamp(0.0, 1.0) * 255 + 0.5).permute(0, 2, 3, 1).to(torch.uint8)
 
 
 def export_onnx(
@@ -97,15 +62,11 @@ def export_onnx(
     generator = load_checkpoint(weights)
     facts = {"model": weights.stem, "checkpoint_sha256": sha256(weights), "licence": licence_of(weights)}
     content = to_onnx(generator, facts, graph, size, precision).SerializeToString()
-    partial = target.with_name(f".{target.name}.part")
     try:
-        partial.write_bytes(content)
-        partial.replace(target)
+        with whole_file(target) as part:
+            part.write_bytes(content)
     except OSError as error:
         raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
-    finally:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
 
 
 def find_checkpoint(model: str) -> Path:
@@ -126,9 +87,9 @@ def to_onnx(
     generator: Generator, facts: dict[str, str], graph: str = "core", size: str | None = None, precision: str = "fp32"
 ) -> onnx.ModelProto:
     """Return the checked ONNX graph of a generator, with `facts` among its metadata; see `export_onnx`."""
-    for name, value, choices in (("graph", graph, GRAPHS), ("precision", precision, PRECISIONS)):
-        if value not in choices:
-            raise ModelError(f"There is no {name} {value!r}; give {' or '.join(choices)}.")
+    if graph not in GRAPHS:
+        raise ModelError(f"There is no graph {graph!r}; give {' or '.join(GRAPHS)}.")
+    require_precision(precision)
     width, height = size_of(generator, graph, size)
     architecture = "curve_grid" if isinstance(generator, CurveGrid) else "attention_unet"
     if graph == "full":

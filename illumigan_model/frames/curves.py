@@ -99,4 +99,3 @@ LEVELS = steps_at(np.sqrt(np.arange(256) / 255))
 """One step for each level."""
 FINE = steps_at(np.arange(FINE_STEPS) / (FINE_STEPS - 1))
 """64 steps between knots, uniform in sqrt(x): so that denoised shades between two levels are kept apart."""
-

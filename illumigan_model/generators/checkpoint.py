@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from illumigan_model.errors import ModelError
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig, from_enlightengan
 from illumigan_model.generators.curve_grid import CurveGrid, CurveGridConfig
+from illumigan_model.system.files import whole_file
 
 Generator = CurveGrid | AttentionUNet
 
@@ -48,12 +49,8 @@ def save_checkpoint(generator: Generator, path: Path, facts: dict[str, str] | No
     settings = json.dumps(generator.config.as_dict())
     metadata = {"architecture": architecture_of(generator), "config": settings, **(facts or {})}
     tensors = {name: tensor.contiguous() for name, tensor in generator.state_dict().items()}
-    partial = path.with_suffix(".tmp")
-    try:
-        save_file(tensors, partial, metadata)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with whole_file(path) as part:
+        save_file(tensors, part, metadata)
 
 
 def load_checkpoint(path: Path) -> Generator:

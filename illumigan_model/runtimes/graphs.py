@@ -18,6 +18,7 @@ from illumigan_model import __version__, weights
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.system.child_process import OnProgress, run_program, unwatched
+from illumigan_model.system.files import parts_in
 from illumigan_model.system.user_cache import cache_folder, remove_older_than_a_day
 
 INNER_WH = {16: (352, 288), 32: (256, 208)}
@@ -125,9 +126,9 @@ def is_whole(graph: Path) -> bool:
 
 def export(checkpoint: Path, target: Path, size: str, on_progress: OnProgress) -> None:
     """Export a checkpoint in a process of its own; see `find_graph`. Raises OSError where it cannot be written."""
-    remove_older_than_a_day(target.parent.glob("*.part"))
+    remove_older_than_a_day(parts_in(target.parent))
     # another process may be at the same
-    with TemporaryDirectory(suffix=".part", dir=target.parent, ignore_cleanup_errors=True) as folder:
+    with TemporaryDirectory(prefix=".", suffix=".part", dir=target.parent, ignore_cleanup_errors=True) as folder:
         made = Path(folder) / "graph.onnx"
         command = [sys.executable, "-c", EXPORT, str(checkpoint.resolve()), str(made), size]
         run_program(command, f"Exporting {checkpoint}", EXPORT_TIMEOUT, on_progress)

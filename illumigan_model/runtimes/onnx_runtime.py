@@ -17,6 +17,7 @@ import onnxruntime
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
+from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 
 CPU = "CPUExecutionProvider"
@@ -28,9 +29,7 @@ class OnnxRuntime:
 
     name = "onnxruntime"
 
-    def __init__(
-        self, model: str, threads: int, on_progress: OnProgress = unwatched, *, on_cpu: bool = False
-    ) -> None:
+    def __init__(self, model: str, threads: int, on_progress: OnProgress = unwatched, *, on_cpu: bool = False) -> None:
         """Load a model by name or path, for the CPU even where there is CUDA if that is wanted.
 
         Raises:
@@ -46,7 +45,8 @@ class OnnxRuntime:
         self.input = self.session.get_inputs()[0].name
         wanted, used = providers[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]
-        self.tolerance = 0.01 if self.facts.precision == "fp16" or used != CPU else 1e-3
+        is_coarse = used != CPU or self.facts.precision == "fp16"  # CUDA rounds to TF32, whose steps are those of fp16
+        self.tolerance = TOLERANCES["fp16" if is_coarse else "fp32"]
 
     def infer(self, image: np.ndarray) -> np.ndarray:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1]."""

@@ -9,6 +9,7 @@ import numpy as np
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import find_graph, read_facts
+from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 
 
@@ -40,7 +41,8 @@ class OpenvinoRuntime:
         # CurveGrid is too small to gain anything
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         gains = has_bf16 and self.architecture == "attention_unet"
-        self.precision, self.tolerance = ("bf16", 0.02) if gains else ("fp32", 1e-3)
+        self.precision = "bf16" if gains else "fp32"
+        self.tolerance = TOLERANCES[self.precision]
         hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
         hints["INFERENCE_PRECISION_HINT"] = "bf16" if gains else "f32"
         self.request = core.compile_model(graph, "CPU", hints).create_infer_request()

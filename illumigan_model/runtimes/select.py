@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from illumigan_model.runtimes import CheckedRuntime, Runtime, reduced
 from illumigan_model.runtimes.graphs import architecture_of
 from illumigan_model.runtimes.self_check import check
 from illumigan_model.system.child_process import OnProgress, unwatched
+from illumigan_model.system.machine import has_gpu
 
 RUNTIMES = {
     "onnxruntime": ("illumigan_model.runtimes.onnx_runtime", "OnnxRuntime"),
@@ -35,8 +35,6 @@ ORDERS = {
 0.23 ms in OpenVINO and 0.9 ms in PyTorch, an AttentionUNet of width 16 at 352x288 15 ms in OpenVINO, 32 ms in ONNX
 Runtime and 29 ms in PyTorch, which runs frames at full size. The orders for a GPU are not measured. tensorrt-fp32 and
 torch2trt, which converts for minutes, must be asked for."""
-
-SIGNS_OF_A_GPU = ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg", "/etc/nv_tegra_release")
 
 
 class RuntimeChain:
@@ -190,8 +188,3 @@ def open_runtime(
     names = ORDERS["gpu" if has_gpu() else "cpu", architecture] if runtime == "auto" else (runtime,)
     chain = RuntimeChain(model, names, threads, on_progress, on_takeover)
     return chain, chain.notes
-
-
-def has_gpu() -> bool:
-    """Return whether there seems to be an NVIDIA GPU; whether it works is for the runtimes to say."""
-    return any(Path(sign).exists() for sign in SIGNS_OF_A_GPU)

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import importlib.util
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from illumigan_model.errors import ModelError
+from illumigan_model.errors import ModelError, first_line
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.runtimes import self_check
+from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
+from illumigan_model.system.machine import computes_in_bfloat16
 from illumigan_model.weights import find_weights
 
 
@@ -50,10 +51,11 @@ class TorchRuntime:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         is_cuda = self.device.type == "cuda"
         self.precision, self.layout = "fp32", torch.contiguous_format
-        self.tolerance = 0.01 if is_cuda else 1e-3  # CUDA's convolutions round to TF32, whose steps are those of fp16
+        # CUDA's convolutions round to TF32, whose steps are those of fp16.
+        self.tolerance = TOLERANCES["fp16" if is_cuda else "fp32"]
         if not self.curves and (is_cuda or computes_in_bfloat16()):
             self.precision = "fp16" if is_cuda else "bf16"
-            self.tolerance = 0.01 if is_cuda else 0.02
+            self.tolerance = TOLERANCES[self.precision]
         if not self.curves:
             self.layout = torch.channels_last
         try:
@@ -97,15 +99,3 @@ class TorchRuntime:
     def close(self) -> None:
         """Free the network."""
         del self.network, self.curves
-
-
-def computes_in_bfloat16() -> bool:
-    """Return whether the processor multiplies matrices of bfloat16; where it does not, they are slower than float32."""
-    file = Path("/proc/cpuinfo")
-    flags = set(file.read_text().split()) if file.is_file() else set()
-    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"})
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of what a library says."""
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""Run a program that takes long: its last words are kept, its time is limited, and it never outlives us."""
+"""Run programs that never outlive us; of one that takes long the last words are kept, and its time is limited."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import IO
 
 from illumigan_model.errors import ModelError
 
@@ -19,8 +20,7 @@ OnProgress = Callable[[str], None]
 
 POLL_SECONDS = 0.2
 KEPT_BYTES = 4096
-# Frames that pass meanwhile go first; and where Linux has it, the kernel ends the program when its parent is killed.
-PREFIX = ("nice", "-n", "5", *(("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()))
+POLITELY = ("nice", "-n", "5")  # frames that pass meanwhile go first
 
 
 def unwatched(_said: str) -> None:
@@ -59,25 +59,44 @@ def run_program(command: Sequence[str], what: str, timeout_s: float, on_progress
 
 @contextmanager
 def started(command: Sequence[str], what: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a command in a session of its own, which Ctrl-C does not reach; at the end, the whole session is killed."""
-    try:
-        process = subprocess.Popen(
-            [*PREFIX, *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            # Python 3.10, which does not know the second, looks into the working directory first.
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"},
-        )
-    except OSError as error:
-        raise ModelError(f"{what} cannot begin ({error.strerror}).") from error
-    with process:
+    """Start a command whose output is a pipe; at the end, it is killed with all that it has started."""
+    # Python 3.10, which does not know the second, looks into the working directory first.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "PYTHONSAFEPATH": "1"}
+    with start([*POLITELY, *command], what, subprocess.PIPE, environment, signal.SIGKILL) as process:
         try:
             yield process
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def start(
+    command: Sequence[str], what: str, output: int | IO[bytes], environment: Mapping[str, str], orphaned: signal.Signals
+) -> subprocess.Popen[bytes]:
+    """Start a command in a session of its own, which Ctrl-C does not reach.
+
+    Args:
+        command: the program and its arguments.
+        what: what it does, as the beginning of a sentence.
+        output: where its output and its errors go.
+        environment: its variables.
+        orphaned: what the kernel, if it can, sends it when we are killed.
+
+    Raises:
+        ModelError: it cannot be started.
+    """
+    prefix = ["setpriv", "--pdeathsig", orphaned.name.removeprefix("SIG")] if shutil.which("setpriv") else []
+    try:
+        return subprocess.Popen(
+            [*prefix, *command],
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ModelError(f"{what} cannot begin ({error.strerror}).") from error
 
 
 def output_of(process: subprocess.Popen[bytes]) -> bytes:

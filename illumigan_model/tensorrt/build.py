@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 
 from illumigan_model import __version__
 from illumigan_model.errors import ModelError
+from illumigan_model.runtimes.precisions import require_precision
+from illumigan_model.system.machine import l4t_release
 from illumigan_model.tensorrt import cuda
 
 MODULES = ("tensorrt", "tensorrt_rtx")
 NEEDED = {"__version__", "Builder", "BuilderFlag", "ILogger", "NetworkDefinitionCreationFlag", "OnnxParser", "Runtime"}
-PRECISIONS = ("fp32", "fp16")
 WORKSPACE = 1 << 30  # bytes; a Jetson's memory is shared with everything else on it
 
 
@@ -51,7 +52,7 @@ def facts() -> dict[str, str]:
         ModelError: TensorRT or a GPU is missing.
     """
     trt = load_tensorrt()
-    release = cuda.l4t_release()
+    release = l4t_release()
     return {
         "tensorrt": f"{trt.__name__} {trt.__version__}",
         **cuda.facts(),
@@ -99,8 +100,7 @@ def build(onnx: Path, target: Path, precision: str) -> None:
     Raises:
         ModelError: TensorRT cannot be used, it refuses the graph, or a file cannot be read or written.
     """
-    if precision not in PRECISIONS:
-        raise ModelError(f"There is no precision {precision!r}; give {' or '.join(PRECISIONS)}.")
+    require_precision(precision)
     trt = load_tensorrt()
     try:
         content = onnx.read_bytes()

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import importlib.util
-import re
 from collections.abc import Callable
 from ctypes import byref, c_char_p, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
 from functools import cache
@@ -97,13 +96,6 @@ def facts() -> dict[str, str]:
 def spelled(version: int) -> str:
     """Turn 12060 into 12.6."""
     return f"{version // 1000}.{version % 1000 // 10}"
-
-
-def l4t_release() -> str | None:
-    """Return the release of a Jetson's Linux, such as "R36.4.0"; None on another machine."""
-    file = Path("/etc/nv_tegra_release")
-    found = re.search(r"# (R\d+) \(release\), REVISION: ([\d.]+)", file.read_text()) if file.is_file() else None
-    return f"{found.group(1)}.{found.group(2)}" if found else None
 
 
 class Buffer:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +17,9 @@ from typing import Any, NamedTuple
 
 from illumigan_model import weights
 from illumigan_model.errors import ModelError
+from illumigan_model.runtimes.precisions import require_precision
 from illumigan_model.system.child_process import OnProgress, run_program, unwatched
+from illumigan_model.system.files import part_of
 from illumigan_model.system.user_cache import cache_folder
 from illumigan_model.tensorrt.engine_folder import (
     Damaged,
@@ -33,7 +34,6 @@ from illumigan_model.tensorrt.engine_folder import (
 from illumigan_model.tensorrt.engine_list import differences, prune
 
 PATIENCE_S = 3600.0  # for one engine; the slowest Jetson takes some ten minutes for an AttentionUNet
-PRECISIONS = ("fp32", "fp16")
 
 
 class Builder(NamedTuple):
@@ -106,8 +106,7 @@ def build(onnx: Path, precision: str, timeout_s: float, on_progress: OnProgress,
     Raises:
         ModelError: it cannot be built or kept, the message says why; nothing half-done stays behind.
     """
-    if precision not in PRECISIONS:
-        raise ModelError(f"There is no precision {precision!r}; give {' or '.join(PRECISIONS)}.")
+    require_precision(precision)
     purpose = describe(onnx, precision, builder)
     folder = folder_of(purpose)
     try:
@@ -137,7 +136,7 @@ def build_into(
     builder: Builder,
 ) -> Path:
     """Build an engine into a folder that is locked, and record it; see `build`."""
-    partial = folder / f"{uuid.uuid4().hex}.part"  # an own name: a builder that was left over might still be writing
+    partial = part_of(folder / "engine")  # an own name: a builder that was left over might still be writing
     command = [*builder.command, str(onnx.resolve()), str(partial), purpose["precision"]]
     run_program(command, "Building the engine", timeout_s, on_progress)
     if not partial.is_file() or not partial.stat().st_size:

@@ -25,7 +25,9 @@ from typing import Any, BinaryIO, NamedTuple
 from illumigan_model import weights
 from illumigan_model.errors import ModelError
 from illumigan_model.system.child_process import POLL_SECONDS, OnProgress
+from illumigan_model.system.files import parts_in, put_in_place, sync, whole_file
 
+PRIVATE = 0o600  # permissions of what is in it
 RECORD, LOCK, BAD = "record.json", "lock", "engine.bad"
 
 
@@ -158,7 +160,7 @@ def open_lock(folder: Path) -> int:
     while True:
         make_private(folder)
         with suppress(FileNotFoundError):  # somebody has removed it just now
-            return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            return os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, PRIVATE)
 
 
 def is_there(file: int, path: Path) -> bool:
@@ -184,11 +186,11 @@ def try_lock(file: int) -> bool:
 def nothing_left_over(folder: Path) -> Iterator[None]:
     """Remove what is half-written in a folder that is locked, before and after."""
     try:
-        for partial in folder.glob("*.part"):
+        for partial in parts_in(folder):
             partial.unlink()
         yield
     finally:
-        for partial in folder.glob("*.part"):
+        for partial in parts_in(folder):
             partial.unlink(missing_ok=True)
 
 
@@ -201,12 +203,9 @@ def keep(partial: Path, folder: Path, purpose: dict[str, Any], graph: str) -> Pa
     engine = folder / f"{digest}.engine"
     about = {"for": purpose, "graph": graph, "by": installation()}
     entries = {"name": engine.name, "size": partial.stat().st_size, "sha256": digest, **about}
-    record = folder / "record.part"
-    record.write_text(json.dumps(entries, indent=1))
-    for written, place in ((partial, engine), (record, folder / RECORD)):
-        written.chmod(0o600)
-        sync(written)
-        written.replace(place)
+    put_in_place(partial, engine, PRIVATE)
+    with whole_file(folder / RECORD, PRIVATE) as record:
+        record.write_text(json.dumps(entries, indent=1))
     sync(folder)
     return engine
 
@@ -224,12 +223,3 @@ def in_use(engine: Path) -> BinaryIO:
     with suppress(OSError):  # a file system without locks
         fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     return file
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
-    entry = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(entry)
-    finally:
-        os.close(entry)

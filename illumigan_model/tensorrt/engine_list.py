@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 from illumigan_model.errors import ModelError
 from illumigan_model.system.child_process import unwatched
+from illumigan_model.system.files import parts_in
 from illumigan_model.system.user_cache import DAY_S, remove_older_than_a_day
 from illumigan_model.tensorrt.engine_folder import (
     LOCK,
@@ -93,7 +94,7 @@ def prune(new: Path, purpose: dict[str, Any]) -> None:
                 with locked(folder, 0, unwatched):  # nobody is building there
                     if folder != new and is_replaced(folder, purpose):
                         remove_unless_in_use(folder)
-                    remove_older_than_a_day([*folder.glob("*.bad"), *folder.glob("*.part")])
+                    remove_older_than_a_day([*folder.glob("*.bad"), *parts_in(folder)])
                     if [path.name for path in folder.iterdir()] == [LOCK]:
                         (folder / LOCK).unlink()
                         folder.rmdir()

@@ -18,6 +18,7 @@ from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
 from illumigan_model.runtimes.onnx_runtime import CPU, open_session
+from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 from illumigan_model.tensorrt import cuda
 from illumigan_model.tensorrt.build import load_tensorrt, new_log
@@ -85,7 +86,7 @@ class TensorrtRuntime:
         trt = load_tensorrt()
         cuda.facts()
         self.architecture, self.size, self.facts, self.precision = facts.architecture, facts.size, facts, precision
-        self.tolerance = 0.01 if precision == "fp16" else 1e-3
+        self.tolerance = TOLERANCES[precision]
         self.notes: list[str] = []
         self._log = new_log(trt)
         self._runtime: Any = None

@@ -11,10 +11,10 @@ import importlib.util
 
 import numpy as np
 
-from illumigan_model.errors import ModelError
+from illumigan_model.errors import ModelError, first_line
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import inner_size
-from illumigan_model.runtimes.torch_runtime import first_line
+from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 from illumigan_model.weights import find_weights
 
@@ -23,7 +23,7 @@ class Torch2trtRuntime:
     """A network that torch2trt has converted, in half precision."""
 
     name = "torch2trt"
-    precision, tolerance = "fp16", 0.01
+    precision, tolerance = "fp16", TOLERANCES["fp16"]
 
     def __init__(self, model: str, threads: int, _on_progress: OnProgress = unwatched) -> None:
         """Load a model by name or path, and convert it.
@@ -37,9 +37,9 @@ class Torch2trtRuntime:
                 raise ModelError(f"{package} is not installed; PyTorch for CUDA and torch2trt are needed.")
         import torch
 
-        from illumigan_model.export.export import Core
         from illumigan_model.generators.checkpoint import load_checkpoint
         from illumigan_model.generators.curve_grid import THUMBNAIL_WH, CurveGrid
+        from illumigan_model.generators.scopes import Core
         from illumigan_model.torch2trt.check import check_convertible
 
         if not torch.cuda.is_available():

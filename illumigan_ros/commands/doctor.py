@@ -1,4 +1,4 @@
-"""Look at an installation: what works, what does not, and why."""
+"""`illumigan doctor`: what works on this machine, what does not, and why."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from illumigan_model.errors import IllumiganError, ModelError
-from illumigan_ros.command_line import ros_node
-from illumigan_ros.environment import MALLOC, profiles_variable, shared_file
-from illumigan_ros.output_files import reason
+from illumigan_model.errors import IllumiganError, ModelError, first_line
+from illumigan_model.system.machine import cores
+from illumigan_ros.node.environment import MALLOC, profiles_variable, shared_file
+from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.video import load_av
 
 SHM_SEGMENT = 64 << 20
@@ -38,6 +39,12 @@ class Finding:
     subject: str
     state: str
     text: str
+
+
+def command() -> None:
+    """Print what works on this machine, what does not, and why: ROS, DDS, runtimes, GPU, weights, video."""
+    if not examine():
+        raise typer.Exit(1)
 
 
 def examine() -> bool:
@@ -70,7 +77,7 @@ def look_at_machine() -> Iterator[Finding]:
     """Python, processor, graphics card, display."""
     yield Finding("illumigan", GOOD, f"{version('illumigan')} in {Path(__file__).parents[2]}")
     yield Finding("python", GOOD, f"{platform.python_version()} ({sys.executable})")
-    yield Finding("processor", GOOD, f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}")
+    yield Finding("processor", GOOD, f"{cores()} cores, {platform.machine()}")
     yield _gpu()
     display = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     yield Finding("display", GOOD, display) if display else Finding("display", NOTE, "none; --display cannot be used")
@@ -94,7 +101,7 @@ def _gpu() -> Finding:
     except subprocess.TimeoutExpired:
         return Finding("GPU", NOTE, f"nvidia-smi does not answer within {NVIDIA_SMI_TIMEOUT:g} s; restart its driver")
     except OSError as error:
-        return Finding("GPU", NOTE, f"nvidia-smi cannot be run: {reason(error)}")
+        return Finding("GPU", NOTE, f"nvidia-smi cannot be run: {first_line(error)}")
     works = listing.returncode == 0 and listing.stdout.strip()
     text = listing.stdout.strip() if works else f"nvidia-smi fails: {(listing.stderr or listing.stdout).strip()}"
     return Finding("GPU", GOOD if works else NOTE, text)
@@ -107,7 +114,7 @@ def look_at_enhancer() -> Iterator[Finding]:
         from illumigan_model.runtimes.select import RUNTIMES
         from illumigan_model.weights import available_models, find_weights
     except ImportError as error:
-        yield Finding("import", BAD, f"{reason(error)}; install illumigan again")
+        yield Finding("import", BAD, f"{first_line(error)}; install illumigan again")
         return
     for model in available_models():
         try:
@@ -117,7 +124,7 @@ def look_at_enhancer() -> Iterator[Finding]:
     slow = kernel_reason()
     kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {version('numba')}"
     yield Finding("kernel", NOTE if slow else GOOD, kernel)
-    threads = len(os.sched_getaffinity(0))
+    threads = cores()
     for name in RUNTIMES:
         yield _runtime(name, threads)
     yield from _runtime_in_use(threads)
@@ -140,7 +147,7 @@ def _runtime(name: str, threads: int) -> Finding:
     except IllumiganError as error:
         return Finding(f"runtime {name}", NOTE, str(error).removeprefix(f"{name}: "))
     except Exception as error:  # a broken library may raise anything
-        return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {reason(error)}; install {package} again")
+        return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {first_line(error)}; install {package} again")
     which = f"{version(package) or ''} {how}".strip()
     return Finding(f"runtime {name}", GOOD, f"{which}; one 1280x720 frame {took:.1f} ms")
 

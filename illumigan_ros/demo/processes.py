@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import signal
 import subprocess
 import sys
@@ -12,30 +11,22 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from illumigan_model.errors import IllumiganError
+from illumigan_model.system.child_process import start
 
 POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0
 SHOWN_LINES = 8
-# Where Linux has it, the kernel ends the children even when their parent is killed and cannot do so itself.
-_DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
 
 
 class Child:
     """One process; what it prints goes to a log file."""
 
     def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        """Start the process."""
+        """Start the process; Ctrl-C reaches only us, who then stop it in its turn."""
         self.name = name
         self._log = log
         with log.open("wb") as output:
-            self._process = subprocess.Popen(
-                [*_DIE_WITH_PARENT, *command],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C reaches only the parent, which then stops its children in order
-            )
+            self._process = start(command, f"The process {name}", output, environment, signal.SIGINT)
 
     def printed(self) -> str:
         """Return everything it has printed so far."""
@@ -59,10 +50,10 @@ class Child:
 
     def stop(self) -> None:
         """End it, by force if it does not listen."""
-        for wish in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+        for demand in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
                 return
-            self._process.send_signal(wish)
+            self._process.send_signal(demand)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)
 

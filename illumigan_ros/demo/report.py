@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from illumigan_model.attention import luminance_u8
+from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError
-from illumigan_ros.output_files import write_json, write_png
-from illumigan_ros.pictures import contact_sheet, side_by_side
+from illumigan_model.photos import write_png
+from illumigan_model.system.files import write_json
 from illumigan_ros.recordings.bags import BagReader, decode, header_stamp_ns
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage, picture_of
+from illumigan_ros.recordings.sheets import contact_sheet, side_by_side
 from illumigan_ros.recordings.video import VideoWriter
 
 ENHANCED, ATTENTION, DIAGNOSTICS = "/enhanced/image", "/attention/image", "/diagnostics"
@@ -66,7 +67,7 @@ def bag_files(bag: Path) -> list[Path]:
 
 
 @dataclass(frozen=True)
-class Measured:
+class StreamMeasurement:
     """Numbers from the logs of player and recorder and from the node's last diagnostics; times in ns."""
 
     played: list[tuple[int, int]]
@@ -128,14 +129,14 @@ class Lumas:
         return {name: round(float(np.mean(lumas)), 4) if lumas else None for name, lumas in pairs.items()}
 
 
-def measure(recording: Recording) -> Measured:
+def measure(recording: Recording) -> StreamMeasurement:
     """Read what player and recorder logged; raises FrameError if nothing came out of the node."""
     played = [(stamp, time_ns) for stamp, time_ns in json.loads(recording.played.read_text())["published"]]
     topics = json.loads(recording.received.read_text())["received"]
     received = [(stamp, time_ns) for stamp, time_ns in topics[ENHANCED]]
     if not received:
         raise FrameError(f"No enhanced frame came out of the node; see the logs in {recording.logs}.")
-    return Measured(played, received, _last_diagnostics(recording.bag))
+    return StreamMeasurement(played, received, _last_diagnostics(recording.bag))
 
 
 def _last_diagnostics(bag: Path) -> dict[str, str]:
@@ -148,7 +149,7 @@ def _last_diagnostics(bag: Path) -> dict[str, str]:
 
 
 def write_side_by_side(
-    recording: Recording, measured: Measured, footage: Footage, seconds: float, advance: Callable[[], None]
+    recording: Recording, measured: StreamMeasurement, footage: Footage, seconds: float, advance: Callable[[], None]
 ) -> Lumas:
     """Write the video input | enhanced, paired by header stamp; where a frame was skipped, the last result stays."""
     lumas = Lumas()
@@ -161,8 +162,8 @@ def write_side_by_side(
         for (played, _), original in zip(measured.played, _originals(footage, seconds), strict=False):
             if played == stamp:
                 shown = result
-                lumas.before.append(float(luminance_u8(original).mean()) / 255)
-                lumas.after.append(float(luminance_u8(result).mean()) / 255)
+                lumas.before.append(mean_luma(original))
+                lumas.after.append(mean_luma(result))
                 if played in picked:
                     lumas.moments[played] = original
                 stamp, result = next(results, (-1, result))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 Contender = Callable[[np.ndarray], object]
@@ -24,17 +23,6 @@ def copier(shape: tuple[int, ...]) -> Contender:
         np.copyto(target, frame)
 
     return copy
-
-
-def clahe() -> Contender:
-    """Return CLAHE with clip limit 3 on 8 x 8 tiles of the L channel (Zuiderveld 1994), as OpenCV has it."""
-    equalise = cv2.createCLAHE(3.0, (8, 8))
-
-    def enhance(frame: np.ndarray) -> np.ndarray:
-        lightness, a, b = cv2.split(cv2.cvtColor(frame, cv2.COLOR_BGR2LAB))
-        return cv2.cvtColor(cv2.merge([equalise.apply(lightness), a, b]), cv2.COLOR_LAB2BGR)
-
-    return enhance
 
 
 def zero_dce(threads: int) -> Contender | None:

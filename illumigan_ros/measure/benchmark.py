@@ -9,42 +9,33 @@ which would slow down whoever comes next.
 from __future__ import annotations
 
 import importlib.metadata
-import json
-import os
 import platform
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-import typer
 
-from illumigan_model.errors import FrameError
-from illumigan_ros.command_line import parse_size, progress_bar, require_positive
-from illumigan_ros.measure.baselines import Contender, clahe, copier, zero_dce
+from illumigan_model.frames.baselines import clahe
+from illumigan_model.system.machine import cores, processor_name
+from illumigan_ros.measure.baselines import Contender, copier, zero_dce
+from illumigan_ros.measure.turns import take_turns
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
-SIZES = ["352x288", "640x360", "1280x720", "1920x1080"]
 FRAMES = 4
-FEWEST_TURNS = 3
 OURS, PLAIN, SINGLE = "illumigan", "without denoising", "on one thread"
 COPY, CLAHE, ZERO_DCE = "copy", "CLAHE on L", "Zero-DCE++"
 PACKAGES = ("illumigan", "numpy", "opencv-python", "onnxruntime", "numba", "torch")
 
-Frame = TypeVar("Frame")
-Clock = Callable[[Callable[[Frame], object], Frame], float]
-"""Lets somebody work on a frame and returns the milliseconds that it took."""
-
 
 @dataclass(frozen=True)
-class Wish:
+class BenchmarkOptions:
     """What shall be measured: `sizes` (width, height), on how many threads, for how many seconds a size.
 
     `start` tells whether the start of a fresh process is measured, too.
@@ -59,61 +50,61 @@ class Wish:
     start: bool = True
 
 
-def benchmark(wish: Wish, advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
+def benchmark(options: BenchmarkOptions, advance: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Measure everything and return it as plain numbers and texts, ready for JSON."""
     from illumigan_model.enhancer import Enhancer
     from illumigan_model.frames.kernels import kernel_reason
     from illumigan_ros.measure.benchmark_start import measure_start
 
-    cv2.setNumThreads(wish.threads)
+    cv2.setNumThreads(options.threads)
     with ExitStack() as stack:
 
         def enhancer(denoise: float, threads: int) -> Enhancer:
-            made = Enhancer(wish.model, wish.runtime, denoise=denoise, threads=threads, daylight_gate=False)
+            made = Enhancer(options.model, options.runtime, denoise=denoise, threads=threads, daylight_gate=False)
             return stack.enter_context(made)
 
-        enhancers = {OURS: enhancer(1, wish.threads), PLAIN: enhancer(0, wish.threads)}
-        if wish.threads > 1:
+        enhancers = {OURS: enhancer(1, options.threads), PLAIN: enhancer(0, options.threads)}
+        if options.threads > 1:
             enhancers[SINGLE] = enhancer(1, 1)
         sizes = []
-        for size in wish.sizes:
-            sizes.append(measure_size(size, enhancers, wish))
+        for size in options.sizes:
+            sizes.append(measure_size(size, enhancers, options))
             advance()
         runtime = enhancers[OURS].runtime
     start = None
-    if wish.start:
-        largest = max(wish.sizes, key=lambda size: size[0] * size[1])
-        start = measure_start(largest, wish.model, wish.runtime, wish.threads)
+    if options.start:
+        largest = max(options.sizes, key=lambda size: size[0] * size[1])
+        start = measure_start(largest, options.model, options.runtime, options.threads)
         advance()
     return {
         "machine": describe_machine(),
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()} | installed_versions(),
-        "model": wish.model,
+        "model": options.model,
         "runtime": runtime,
         "kernels": kernel_reason() or "compiled",
-        "picture": str(wish.image) if wish.image else "rendered night drive",
-        "threads": wish.threads,
+        "picture": str(options.image) if options.image else "rendered night drive",
+        "threads": options.threads,
         "sizes": sizes,
         "start": start,
         "growth": growth(sizes),
     }
 
 
-def measure_size(size: tuple[int, int], enhancers: dict[str, Enhancer], wish: Wish) -> dict[str, Any]:
+def measure_size(size: tuple[int, int], enhancers: dict[str, Enhancer], options: BenchmarkOptions) -> dict[str, Any]:
     """Measure all contenders on frames of one size."""
-    frames = get_frames(size, wish.image)
+    frames = get_frames(size, options.image)
     stages: list[dict[str, float]] = []
 
     def ours(frame: np.ndarray) -> None:
         stages.append(enhancers[OURS].enhance(frame).report.stages_ms)
 
-    contenders: dict[str, Contender] = {COPY: copier(frames[0].shape), CLAHE: clahe(), OURS: ours}
+    contenders: dict[str, Contender] = {COPY: copier(frames[0].shape), CLAHE: clahe, OURS: ours}
     contenders |= {name: enhancer.enhance for name, enhancer in enhancers.items() if name != OURS}
-    times = take_turns(contenders, frames, wish.seconds)
-    peer = zero_dce(wish.threads)
+    times = take_turns(contenders, frames, options.seconds)
+    peer = zero_dce(options.threads)
     if peer is not None:
-        times |= take_turns({ZERO_DCE: peer}, frames, wish.seconds / 4)
+        times |= take_turns({ZERO_DCE: peer}, frames, options.seconds / 4)
     del stages[0]  # the turn that warms up
     result: dict[str, Any] = {"size": "{}x{}".format(*size), "megapixels": size[0] * size[1] / 1e6}
     result["contenders"] = {name: summarise(took, times) for name, took in times.items()}
@@ -141,34 +132,6 @@ def summarise(took: np.ndarray, times: dict[str, np.ndarray]) -> dict[str, float
     }
 
 
-def stopwatch(work: Callable[[Frame], object], frame: Frame) -> float:
-    """Return the milliseconds that a piece of work takes."""
-    begin = time.perf_counter()
-    work(frame)
-    return (time.perf_counter() - begin) * 1e3
-
-
-def take_turns(
-    contenders: Mapping[str, Callable[[Frame], object]],
-    frames: Sequence[Frame],
-    seconds: float,
-    clock: Clock[Frame] = stopwatch,
-) -> dict[str, np.ndarray]:
-    """Let the contenders take turns until the time is up; returns the milliseconds of each, turn by turn."""
-    for work in contenders.values():
-        work(frames[0])
-    times: dict[str, list[float]] = {name: [] for name in contenders}
-    order = np.random.default_rng(0)
-    end = time.perf_counter() + seconds
-    turn = 0
-    while turn < FEWEST_TURNS or time.perf_counter() < end:
-        frame = frames[turn % len(frames)]
-        for name in order.permutation(list(contenders)):
-            times[name].append(clock(contenders[name], frame))
-        turn += 1
-    return {name: np.array(took) for name, took in times.items()}
-
-
 def get_frames(size: tuple[int, int], image: Path | None) -> list[np.ndarray]:
     """Return frames of a size: the picture, or successive moments of the rendered night drive."""
     if image is not None:
@@ -193,17 +156,7 @@ def growth(sizes: list[dict[str, Any]]) -> dict[str, float] | None:
 
 def describe_machine() -> dict[str, Any]:
     """Return the processor's name and the number of cores that this process may use."""
-    return {"processor": processor_name(), "cores": len(os.sched_getaffinity(0)), "system": platform.platform()}
-
-
-def processor_name() -> str:
-    """Return what the processor calls itself, or its architecture where it does not."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
+    return {"processor": processor_name(), "cores": cores(), "system": platform.platform()}
 
 
 def installed_versions() -> dict[str, str]:
@@ -215,38 +168,3 @@ def installed_versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
-
-
-def command(
-    *,
-    size: Annotated[list[str], typer.Option(help="Frame size to measure; may be repeated.")] = SIZES,
-    image: Annotated[Optional[Path], typer.Option(help="Measure on this picture, not on the rendered drive.")] = None,  # noqa: UP045
-    threads: Annotated[Optional[int], typer.Option(help="CPU threads; by default all, at most 4.", min=1)] = None,  # noqa: UP045
-    seconds: Annotated[float, typer.Option(help="How long each size is measured.")] = 10.0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")] = False,
-    plot: Annotated[Optional[Path], typer.Option(help="Draw cost against pixels into this PNG.")] = None,  # noqa: UP045
-    start: Annotated[bool, typer.Option(help="Measure the start of a fresh process, too.")] = True,
-    model: Annotated[str, typer.Option(help="Name of shipped weights, or a path to a file.")] = "curve_grid",
-    runtime: Annotated[str, typer.Option(help="What runs the network.")] = "auto",
-) -> None:
-    """Measure what a frame costs here: stages, threads, memory; next to CLAHE, Zero-DCE++ and a plain copy."""
-    from illumigan_ros.measure import benchmark_report
-
-    require_positive("--seconds", seconds)
-    cores = len(os.sched_getaffinity(0))
-    if threads is not None and threads > cores:
-        raise FrameError(f"--threads must be at most {cores}, the number of cores here, not {threads}.")
-    sizes = list(dict.fromkeys(parse_size(text) for text in size))
-    if plot is not None:
-        benchmark_report.require_plottable(plot, len(sizes))
-    wish = Wish(sizes, image, threads or min(cores, 4), seconds, model, runtime, start)
-    if image is not None:
-        get_frames(sizes[0], image)  # says now if it cannot be read
-    with progress_bar("measuring", len(sizes) + start) as advance:
-        result = benchmark(wish, advance)
-    if plot is not None:
-        benchmark_report.draw(result, plot)
-    if as_json:
-        print(json.dumps(result, indent=2))
-    else:
-        benchmark_report.show(result)

@@ -7,34 +7,26 @@ named with its reason, and the next one follows. Wrong answers end the check wit
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import typer
 
-from illumigan_model.errors import FrameError, ModelError
-from illumigan_model.runtimes.select import has_gpu
+from illumigan_model.errors import ModelError, first_line
 from illumigan_model.system.child_process import unwatched
-from illumigan_ros.command_line import parse_size, progress_bar, require_modules, require_positive
-from illumigan_ros.measure.benchmark import take_turns
-from illumigan_ros.output_files import reason
+from illumigan_ros.measure.gpu_check_result import GpuCheckResult, RuntimeTiming
+from illumigan_ros.measure.turns import take_turns
 
 if TYPE_CHECKING:
     import torch
 
     from illumigan_model.generators.checkpoint import Generator
-    from illumigan_ros.measure.gpu_variants import Measured
+    from illumigan_ros.measure.gpu_variants import VariantTiming
 
-SIZES = ["1280x720", "1920x1080"]
-OUT = Path("docs/performance.md")
 MODELS = ("curve_grid", "attention_unet")
-GRAPHS = ("full", "core")
+SCOPES = ("full", "core")
 RUNTIMES = ("tensorrt", "torch", "onnxruntime")
 PHOTOS = (
     "astronaut.png",
@@ -48,46 +40,18 @@ PHOTOS = (
 """Photos that scikit-image brings along; with the self-check's night picture they are eight."""
 
 
-@dataclass(frozen=True)
-class Wish:
-    """What shall be measured: the `sizes` (width, height) of frames, for how many seconds each way to run one."""
-
-    sizes: list[tuple[int, int]]
-    seconds: float
-
-
-@dataclass(frozen=True)
-class Run:
-    """A runtime that enhanced frames: `how` it runs, the median and the 95th percentile of a frame's milliseconds."""
-
-    model: str
-    size: str
-    how: str
-    p50: float
-    p95: float
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """All that was found: facts of the machine by name, figures, and a sentence for each thing that does not run."""
-
-    machine: str
-    facts: dict[str, str]
-    measured: list[Measured]
-    runs: list[Run]
-    notes: list[str]
-
-
 def check(
-    wish: Wish,
+    sizes: Sequence[tuple[int, int]],
+    seconds: float,
     device: torch.device,
     generators: dict[str, Generator],
     advance: Callable[[], None] = lambda: None,
-) -> Outcome:
+) -> GpuCheckResult:
     """Measure everything on a device.
 
     Args:
-        wish: what to measure.
+        sizes: width and height of the frames.
+        seconds: how long each way to run one is measured.
         device: "cuda", or "cpu" to see the check itself at work.
         generators: by name of the shipped model, in single precision on the CPU.
         advance: is called after each of the `steps`.
@@ -96,39 +60,38 @@ def check(
         ModelError: PyTorch cannot use the device at all.
     """
     from illumigan_ros.measure.gpu_machine import facts_of, machine_name
-    from illumigan_ros.measure.gpu_variants import copy_bandwidth, measure
-    from illumigan_ros.measure.gpu_variants import reason as torch_reason
+    from illumigan_ros.measure.gpu_variants import copy_bandwidth, measure, torch_reason
 
-    outcome = Outcome(machine_name(device), facts_of(device), [], [], [])
+    result = GpuCheckResult(machine_name(device), facts_of(device), [], [], [])
     try:
         bandwidth = copy_bandwidth(device)
     except RuntimeError as error:
         raise ModelError(f"PyTorch cannot use the GPU: {torch_reason(error)}") from error
-    outcome.facts["copy bandwidth"] = f"{bandwidth / 1e9:.0f} GB/s"
-    frames = {size: night_frames(size) for size in wish.sizes}
+    result.facts["copy bandwidth"] = f"{bandwidth / 1e9:.0f} GB/s"
+    frames = {size: night_frames(size) for size in sizes}
     for model, generator in generators.items():
-        for graph, size in jobs(model, wish.sizes):
+        for scope, size in jobs(model, sizes):
             try:
-                batches = batches_of(frames[size], model, graph)
-                found, failures = measure(model, generator, graph, batches, bandwidth, wish.seconds, device)
-                outcome.measured.extend(found)
-                outcome.notes.extend(failures)
+                batches = batches_of(frames[size], model, scope)
+                found, failures = measure(model, generator, scope, batches, bandwidth, seconds, device)
+                result.variants.extend(found)
+                result.notes.extend(failures)
             except RuntimeError as error:  # not one way to run it, but what they share
-                outcome.notes.append(f"{model}, {graph}, {'x'.join(map(str, size))}: {torch_reason(error)}")
+                result.notes.append(f"{model}, {scope}, {'x'.join(map(str, size))}: {torch_reason(error)}")
             advance()
     for model in generators:
         for name in RUNTIMES:
-            runs, notes = run_product(model, name, frames, wish.seconds)
-            outcome.runs.extend(runs)
-            outcome.notes.extend(notes)
+            runs, notes = run_product(model, name, frames, seconds)
+            result.runtimes.extend(runs)
+            result.notes.extend(notes)
             advance()
-    return outcome
+    return result
 
 
 def jobs(model: str, sizes: Sequence[tuple[int, int]]) -> list[tuple[str, tuple[int, int]]]:
-    """Return the graphs of a model and the sizes to run each at; a CurveGrid's core sees all sizes alike."""
+    """Return the scopes of a model and the sizes to run each at; a CurveGrid's core sees all sizes alike."""
     once = model == "curve_grid"
-    return [(graph, size) for graph in GRAPHS for size in (sizes[:1] if graph == "core" and once else sizes)]
+    return [(scope, size) for scope in SCOPES for size in (sizes[:1] if scope == "core" and once else sizes)]
 
 
 def steps(sizes: Sequence[tuple[int, int]]) -> int:
@@ -138,7 +101,7 @@ def steps(sizes: Sequence[tuple[int, int]]) -> int:
 
 def run_product(
     model: str, name: str, frames: dict[tuple[int, int], list[np.ndarray]], seconds: float
-) -> tuple[list[Run], list[str]]:
+) -> tuple[list[RuntimeTiming], list[str]]:
     """Let a runtime enhance frames as the node does; returns what was measured, and what stands in the way."""
     from illumigan_model.enhancer import Enhancer
 
@@ -153,9 +116,9 @@ def run_product(
             for size, pictures in frames.items():
                 took = take_turns({name: enhancer.enhance}, pictures, seconds)[name]
                 figures = float(np.median(took)), float(np.percentile(took, 95))
-                runs.append(Run(model, "{}x{}".format(*size), enhancer.describe(), *figures))
+                runs.append(RuntimeTiming(model, "{}x{}".format(*size), enhancer.describe(), *figures))
     except Exception as error:  # a library that is missing or broken raises whatever it likes
-        notes.append(f"{model}: {name}: {reason(error).removeprefix(f'{name}: ')}.")
+        notes.append(f"{model}: {name}: {first_line(error).removeprefix(f'{name}: ')}.")
     return runs, notes
 
 
@@ -189,64 +152,25 @@ def night_frames(size: tuple[int, int]) -> list[np.ndarray]:
     return frames
 
 
-def batches_of(frames: Sequence[np.ndarray], model: str, graph: str) -> list[torch.Tensor]:
-    """Return what a graph is given of each frame: the frame itself, or float RGB, a thumbnail for a CurveGrid."""
+def batches_of(frames: Sequence[np.ndarray], model: str, scope: str) -> list[torch.Tensor]:
+    """Return what a scope is given of each frame: the frame itself, or float RGB, a thumbnail for a CurveGrid."""
     import torch
 
     from illumigan_model.frames.curves import THUMBNAIL_WH
 
-    if graph == "full":
+    if scope == "full":
         return [torch.from_numpy(frame)[None] for frame in frames]
     if model == "curve_grid":
         frames = [cv2.resize(frame, THUMBNAIL_WH, interpolation=cv2.INTER_AREA) for frame in frames]
     return [torch.from_numpy(frame[:, :, ::-1].copy()).permute(2, 0, 1)[None] / 255 for frame in frames]
 
 
-def fault(measured: Sequence[Measured]) -> str | None:
+def fault(measured: Sequence[VariantTiming]) -> str | None:
     """Return what is wrong with the answers in one sentence, None if they are right."""
-    if not any(found.graph == "full" for found in measured):
+    if not any(found.scope == "full" for found in measured):
         return "PyTorch takes no frame through a generator on this GPU; the lines above say why."
     wrong = [found for found in measured if not found.is_right]
     if not wrong:
         return None
-    told = [f"{found.model} at {found.size} in {found.variant} by {found.worst:.3g}" for found in wrong]
-    return f"Answers are off by too many levels of 255: {', '.join(told)}; 1 is allowed in fp32, 2 in fp16."
-
-
-def fail(sentence: str) -> None:
-    """End the command with exit status 1."""
-    print(f"error: {sentence}", file=sys.stderr)
-    raise typer.Exit(1)
-
-
-def command(
-    *,
-    size: Annotated[list[str], typer.Option(help="Frame size to measure; may be repeated.")] = SIZES,
-    seconds: Annotated[float, typer.Option(help="How long each way to run a generator is measured.")] = 5.0,
-    out: Annotated[Path, typer.Option(help="Markdown file that gets this machine's section.")] = OUT,
-) -> None:
-    """Measure both generators on this machine's NVIDIA GPU and check their answers; missing engines are built."""
-    require_positive("--seconds", seconds)
-    sizes = list(dict.fromkeys(parse_size(text) for text in size))
-    if out.is_dir() or not os.access(out.parent, os.W_OK):
-        raise FrameError(f"{out} cannot be written; run this in a clone of the repository, or name a file with --out.")
-    if not has_gpu():
-        fail("There is no NVIDIA GPU on this machine, or no driver for it; nothing was measured.")
-    require_modules("torch", "onnx", "safetensors", "skimage")
-    import torch
-
-    from illumigan_model.generators.checkpoint import load_checkpoint
-    from illumigan_model.weights import find_weights
-    from illumigan_ros.measure import gpu_check_report
-    from illumigan_ros.measure.gpu_machine import no_gpu
-
-    if why := no_gpu():
-        fail(why)
-    generators = {model: load_checkpoint(find_weights(model, (".safetensors",))) for model in MODELS}
-    with progress_bar("measuring", steps(sizes)) as advance:
-        outcome = check(Wish(sizes, seconds), torch.device("cuda"), generators, advance)
-    gpu_check_report.show(outcome)
-    if wrong := fault(outcome.measured):
-        fail(wrong)
-    gpu_check_report.write(outcome, out)
-    print(f"The section of this machine is in {out}")
+    named = [f"{found.model} at {found.size} in {found.variant} by {found.worst:.3g}" for found in wrong]
+    return f"Answers are off by too many levels of 255: {', '.join(named)}; 1 is allowed in fp32, 2 in fp16."

@@ -9,9 +9,8 @@ from pathlib import Path
 import torch
 
 from illumigan_model.errors import ModelError
-from illumigan_model.tensorrt import cuda
+from illumigan_model.system.machine import board_name, l4t_release, processor_name
 from illumigan_model.tensorrt.build import load_tensorrt
-from illumigan_ros.measure.benchmark import processor_name
 
 
 def facts_of(device: torch.device) -> dict[str, str]:
@@ -25,7 +24,7 @@ def facts_of(device: torch.device) -> dict[str, str]:
     if device.type == "cuda":
         facts["driver"] = driver_version()
     facts |= {"CUDA": str(torch.version.cuda), "PyTorch": torch.__version__, "TensorRT": tensorrt}
-    release = cuda.l4t_release()
+    release = l4t_release()
     return facts | ({"L4T": release} if release else {})
 
 
@@ -38,8 +37,7 @@ def driver_version() -> str:
 
 def machine_name(device: torch.device) -> str:
     """Return the GPU's name and the processor's."""
-    board = Path("/proc/device-tree/model")  # what a Jetson calls itself; its processor has no name
-    host = board.read_text().rstrip("\0") if board.is_file() else processor_name()
+    host = board_name() or processor_name()
     return f"{torch.cuda.get_device_name(device)}, {host}" if device.type == "cuda" else host
 
 

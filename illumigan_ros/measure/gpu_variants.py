@@ -2,7 +2,7 @@
 
     eager fp32   as it comes, but without TF32, which rounds what is multiplied to 10 bits
     eager fp16   weights and images in half precision, channels last; batch norms stay in single precision
-    graph fp16   the same, captured as a CUDA graph and replayed
+    CUDA graph fp16   the same, captured as a CUDA graph and replayed
 
 On a processor there is no CUDA graph, its own clock counts, and memory is not told; all else is the same.
 """
@@ -12,21 +12,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from illumigan_model.export.export import Core, Full, swap_red_and_blue
+from illumigan_model.errors import first_line
 from illumigan_model.generators.checkpoint import Generator
-from illumigan_model.runtimes.torch_runtime import first_line
-from illumigan_ros.measure.benchmark import Clock, stopwatch, take_turns
-
-EAGER_FP32, EAGER_FP16, GRAPH_FP16 = "eager fp32", "eager fp16", "graph fp16"
-LEVELS = {EAGER_FP32: 1.0, EAGER_FP16: 2.0, GRAPH_FP16: 2.0}
-"""How many levels of 255 the full way of a frame may be off, as for exported graphs."""
+from illumigan_model.generators.scopes import Core, Full, swap_red_and_blue
+from illumigan_ros.measure.gpu_check_result import CUDA_GRAPH_FP16, EAGER_FP16, EAGER_FP32, VariantTiming
+from illumigan_ros.measure.turns import Clock, stopwatch, take_turns
 
 WARM_UP = 3  # runs before a capture, as many as PyTorch's own make_graphed_callables makes
 COPIED_BYTES = 256 << 20
@@ -34,32 +30,6 @@ COPY_SECONDS = 1.0
 
 Work = Callable[[Tensor], tuple[Tensor, ...]]
 """Takes a batch on the device and returns the answers there; a replay overwrites those of the last one."""
-
-
-@dataclass(frozen=True)
-class Measured:
-    """One way to run one graph of one generator; times in milliseconds, memory in megabytes.
-
-    `faster` is to eager fp32, None where that does not run; `share` is the least time in which the device could read
-    the frame and write the answers, as a share of p50; `worst` and `mean` are differences in levels of 255.
-    """
-
-    model: str
-    graph: str
-    size: str
-    variant: str
-    p50: float
-    p95: float
-    faster: float | None
-    share: float
-    memory: float | None
-    worst: float
-    mean: float
-
-    @property
-    def is_right(self) -> bool:
-        """Whether the answers are what they should be; what a core may be off is for the runtimes' self-check."""
-        return self.graph == "core" or self.worst <= LEVELS[self.variant]
 
 
 class Variant(NamedTuple):
@@ -76,19 +46,19 @@ class Variant(NamedTuple):
 def measure(
     model: str,
     generator: Generator,
-    graph: str,
+    scope: str,
     batches: Sequence[Tensor],
     bandwidth: float,
     seconds: float,
     device: torch.device,
-) -> tuple[list[Measured], list[str]]:
+) -> tuple[list[VariantTiming], list[str]]:
     """Measure every way to run a generator, in turns.
 
     Args:
         model: its name.
         generator: in single precision, on the CPU; it stays as it is.
-        graph: "core" or "full", see `illumigan_model.export.export`.
-        batches: what the graph is given, one picture each, on the CPU.
+        scope: "core" or "full", see `illumigan_model.generators.scopes`.
+        batches: what that is given, one picture each, on the CPU.
         bandwidth: bytes that the device can read and write in a second, together.
         seconds: how long to measure.
         device: where the generator shall run.
@@ -96,12 +66,12 @@ def measure(
     Returns:
         the figures of what runs, and a sentence for each way that does not.
     """
-    height, width = batches[0].shape[1:3] if graph == "full" else batches[0].shape[2:4]
+    height, width = batches[0].shape[1:3] if scope == "full" else batches[0].shape[2:4]
     size = f"{width}x{height}"
-    exact = [exact_answers(generator, graph, batch) for batch in batches]
+    exact = [exact_answers(generator, scope, batch) for batch in batches]
     with without_tf32():
         frames = [batch.to(device) for batch in batches]
-        variants, complaints = open_variants(generator, graph, frames, exact)
+        variants, complaints = open_variants(generator, scope, frames, exact)
         works = {name: variant.work for name, variant in variants.items()}
         times = take_turns(works, frames, seconds, clock_of(device)) if works else {}
     baseline = times.get(EAGER_FP32)
@@ -111,22 +81,22 @@ def measure(
         faster = None if baseline is None else float(np.median(baseline / took))
         share = 1e3 * variant.moved / bandwidth / p50
         figures = (p50, float(np.percentile(took, 95)), faster, share, variant.memory, variant.worst, variant.mean)
-        found.append(Measured(model, graph, size, name, *figures))
-    failures = [f"{model}, {graph}, {size}, {name}: {complaint}" for name, complaint in complaints.items()]
+        found.append(VariantTiming(model, scope, size, name, *figures))
+    failures = [f"{model}, {scope}, {size}, {name}: {complaint}" for name, complaint in complaints.items()]
     return found, failures
 
 
 def open_variants(
-    generator: Generator, graph: str, frames: Sequence[Tensor], exact: Sequence[tuple[Tensor, ...]]
+    generator: Generator, scope: str, frames: Sequence[Tensor], exact: Sequence[tuple[Tensor, ...]]
 ) -> tuple[dict[str, Variant], dict[str, str]]:
     """Return every way that works, after it has seen all frames, and for each of the others why it does not."""
     device = frames[0].device
     makers: dict[str, Callable[[], Work]] = {
-        EAGER_FP32: lambda: eager(generator, graph, torch.float32, device),
-        EAGER_FP16: lambda: eager(generator, graph, torch.float16, device),
+        EAGER_FP32: lambda: eager(generator, scope, torch.float32, device),
+        EAGER_FP16: lambda: eager(generator, scope, torch.float16, device),
     }
     if device.type == "cuda":
-        makers[GRAPH_FP16] = lambda: captured(eager(generator, graph, torch.float16, device), frames[0])
+        makers[CUDA_GRAPH_FP16] = lambda: captured(eager(generator, scope, torch.float16, device), frames[0])
     variants, complaints = {}, {}
     for name, make in makers.items():
         try:
@@ -134,7 +104,7 @@ def open_variants(
             moved = sum(part.nbytes for part in (frames[0], *work(frames[0])))
             variants[name] = Variant(work, memory, moved, *difference(work, frames, exact))
         except RuntimeError as error:
-            complaints[name] = reason(error)
+            complaints[name] = torch_reason(error)
     return variants, complaints
 
 
@@ -150,7 +120,7 @@ def without_tf32() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def eager(generator: Generator, graph: str, precision: torch.dtype, device: torch.device) -> Work:
+def eager(generator: Generator, scope: str, precision: torch.dtype, device: torch.device) -> Work:
     """Return a copy of a generator at work on a device, as a graph's module has it."""
     moved = copy.deepcopy(generator).to(device)
     is_half = precision == torch.float16
@@ -159,12 +129,12 @@ def eager(generator: Generator, graph: str, precision: torch.dtype, device: torc
             if isinstance(layer, nn.Conv2d):
                 layer.half()
                 layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
-    module = Full(moved, precision) if graph == "full" else Core(moved)
+    module = Full(moved, precision) if scope == "full" else Core(moved)
 
     def work(batch: Tensor) -> tuple[Tensor, ...]:
         # it brings together what is half and what is not; its cache would outlive a capture
         with torch.autocast(device.type, torch.float16, enabled=is_half, cache_enabled=False):
-            answer = module(batch if graph == "full" else batch.to(precision))
+            answer = module(batch if scope == "full" else batch.to(precision))
         return answer if isinstance(answer, tuple) else (answer,)
 
     return work
@@ -207,9 +177,9 @@ def watched(make: Callable[[], Work], sample: Tensor) -> tuple[Work, float | Non
     return work, (torch.cuda.max_memory_allocated() - before) / 1e6
 
 
-def exact_answers(generator: Generator, graph: str, batch: Tensor) -> tuple[Tensor, ...]:
+def exact_answers(generator: Generator, scope: str, batch: Tensor) -> tuple[Tensor, ...]:
     """Return the answers in single precision on the CPU, in levels of 255, not rounded."""
-    if graph == "core":
+    if scope == "core":
         return (255 * Core(generator)(batch),)
     image, dark = generator(swap_red_and_blue(batch.permute(0, 3, 1, 2) / 255))
     return tuple(255 * part.clamp(0.0, 1.0).permute(0, 2, 3, 1) for part in (swap_red_and_blue(image), dark))
@@ -250,7 +220,7 @@ def by_events(work: Callable[[Tensor], object], frame: Tensor) -> float:
     return begin.elapsed_time(end)
 
 
-def reason(error: RuntimeError) -> str:
+def torch_reason(error: RuntimeError) -> str:
     """Return a sentence of what PyTorch says."""
     text = first_line(error)
     is_memory = isinstance(error, torch.cuda.OutOfMemoryError) or "out of memory" in text or "allocate memory" in text

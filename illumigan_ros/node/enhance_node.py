@@ -9,7 +9,6 @@ Whatever fails, the camera's own frame goes out instead: a camera must not go bl
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
@@ -27,13 +26,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
 from illumigan_model.enhancer import Enhancer
-from illumigan_model.errors import IllumiganError, ModelError, Stopped
-from illumigan_ros.deadline import deadline
+from illumigan_model.errors import IllumiganError, ModelError, Stopped, first_line
 from illumigan_ros.node.diagnostics import diagnostic_array
 from illumigan_ros.node.engine_build import EngineBuild
 from illumigan_ros.node.parameters import Parameters
+from illumigan_ros.node.process import deadline, start_ros
 from illumigan_ros.node.qos import FollowingSubscription, image_qos
-from illumigan_ros.node.transitions import answered, first_line, told
+from illumigan_ros.node.transitions import always_answered, logged
 from illumigan_ros.node.worker import LOG_PERIOD, FrameWorker
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
@@ -60,7 +59,7 @@ class EnhanceNode(LifecycleNode):
         self._told_at = 0.0
         for service in self.services:
             if service.srv_type is ChangeState:
-                service.callback = answered(self, service.callback)
+                service.callback = always_answered(self, service.callback)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
@@ -74,7 +73,7 @@ class EnhanceNode(LifecycleNode):
 
     # Transitions
 
-    @told
+    @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and announce the outputs; without a model, see the parameter autostart."""
         self._model_error = ""
@@ -98,7 +97,7 @@ class EnhanceNode(LifecycleNode):
             self._engine.after_load(self._enhancer)
         return super().on_configure(state)
 
-    @told
+    @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe to the camera."""
         result = super().on_activate(state)
@@ -118,25 +117,25 @@ class EnhanceNode(LifecycleNode):
         self.get_logger().info(f"Active: {self._image_input.topic} -> {self._outputs['image'].topic_name} {how}.")
         return result
 
-    @told
+    @logged
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop the worker."""
         self._stop()
         return super().on_deactivate(state)
 
-    @told
+    @logged
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of the model and the outputs."""
         self.release()
         return SUCCESS
 
-    @told
+    @logged
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything, from whichever state."""
         self.release()
         return SUCCESS
 
-    @told
+    @logged
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Let go of everything after a failed transition, so that configure can be tried again."""
         self.release()
@@ -279,8 +278,9 @@ class EnhanceNode(LifecycleNode):
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until Ctrl-C; returns the exit code, 2 where ROS or the node refuses what it was started with."""
-    # Pip's ROS wheels keep their resource index in the environment's prefix; a sourced distribution sets this itself.
-    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
+    # Ctrl-C under ros2 launch comes twice, from the terminal and from launch. rclpy's own handler ends the spinning;
+    # without Python's, no KeyboardInterrupt can hit the cleaning up.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     node = None
     try:
         start_ros(args)
@@ -318,17 +318,6 @@ def spin(executor: SingleThreadedExecutor, node: EnhanceNode) -> None:
             node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
             if time.monotonic() - began < PAUSE:  # it comes straight back: do not burn a core with it
                 time.sleep(PAUSE)
-
-
-def start_ros(args: list[str] | None) -> None:
-    """Initialise rclpy; raises IllumiganError for arguments it does not understand, a broken parameter file, ..."""
-    # Ctrl-C under ros2 launch comes twice, from the terminal and from launch. rclpy's own handler ends the spinning;
-    # without Python's, no KeyboardInterrupt can hit the cleaning up.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        rclpy.init(args=args)
-    except Exception as error:
-        raise IllumiganError(f"ROS 2 did not start: {first_line(error)}.") from error
 
 
 if __name__ == "__main__":

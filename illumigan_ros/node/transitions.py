@@ -9,11 +9,13 @@ from typing import Any, TypeVar
 from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
+from illumigan_model.errors import first_line
+
 AnyNode = TypeVar("AnyNode", bound=LifecycleNode)
 Transition = Callable[[AnyNode, LifecycleState], TransitionCallbackReturn]
 
 
-def told(transition: Transition[AnyNode]) -> Transition[AnyNode]:
+def logged(transition: Transition[AnyNode]) -> Transition[AnyNode]:
     """Log what a transition raises, which rclpy would swallow; the node then goes through on_error to unconfigured."""
 
     @functools.wraps(transition)
@@ -28,7 +30,7 @@ def told(transition: Transition[AnyNode]) -> Transition[AnyNode]:
     return run
 
 
-def answered(node: LifecycleNode, change_state: Callable[..., Any]) -> Callable[..., Any]:
+def always_answered(node: LifecycleNode, change_state: Callable[..., Any]) -> Callable[..., Any]:
     """Answer an illegal transition with False: up to Jazzy, rclpy raises instead, and who asked waits for ever."""
 
     def answer(request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
@@ -41,8 +43,3 @@ def answered(node: LifecycleNode, change_state: Callable[..., Any]) -> Callable[
             return response
 
     return answer
-
-
-def first_line(error: Exception) -> str:
-    """Return what an exception says without the lines of ROS' own source that follow."""
-    return (str(error).splitlines() or [""])[0].split(", at /")[0] or type(error).__name__

@@ -20,8 +20,8 @@ from rosbags.rosbag2 import Reader, StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from rosbags.typesys.store import Typestore
 
-from illumigan_model.errors import FrameError
-from illumigan_ros.output_files import reason, unwritable
+from illumigan_model.errors import FrameError, first_line
+from illumigan_model.system.files import unwritable
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
@@ -252,7 +252,7 @@ def decode(message: BagMessage) -> Any:
         return typestore().deserialize_cdr(message.raw, message.msgtype)
     except Exception as error:
         raise FrameError(
-            f"A message on {message.topic} is damaged ({reason(error)}); skip it or record anew."
+            f"A message on {message.topic} is damaged ({first_line(error)}); skip it or record anew."
         ) from error
 
 
@@ -302,4 +302,4 @@ def _header(stamp_ns: int, frame_id: str) -> Any:
 
 def _unreadable(path: Path, error: Exception) -> str:
     hint = "" if isinstance(error, PermissionError) else "; it is damaged, truncated or no rosbag2"
-    return f"The bag {path} cannot be read{hint} ({reason(error)})."
+    return f"The bag {path} cannot be read{hint} ({first_line(error)})."

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
-from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
+from illumigan_model.photos import PHOTO_SUFFIXES, read_photo, write_png
+from illumigan_model.system.files import make_folder, require_other_place
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
-from illumigan_ros.output_files import make_folder, require_other_place, write_png
-from illumigan_ros.pictures import side_by_side
 from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagWriter, decode, image_cdr
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_ros.recordings.sheets import side_by_side
 from illumigan_ros.recordings.video import VideoReader, video_writers
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ Advance = Callable[[], None]
 
 
 @dataclass
-class Outcome:
+class BatchResult:
     """What became of a run: frames enhanced, and one sentence for each input that could not be read."""
 
     done: int = 0
@@ -48,12 +48,12 @@ def find_pictures(folder: Path) -> list[Path]:
 
 def enhance_images(
     pictures: list[Path], out: Path, attention: Path | None, enhancer: Enhancer, advance: Advance
-) -> Outcome:
-    """Enhance each picture into `out` as PNG of the same name; unreadable ones are told in the outcome, the rest done.
+) -> BatchResult:
+    """Enhance each picture into `out` as PNG of the same name; unreadable ones are named in the result, the rest done.
 
     Raises FrameError if an output folder cannot be written or holds the inputs.
     """
-    outcome = Outcome()
+    result = BatchResult()
     folders = [out] + ([attention] if attention is not None else [])
     for folder in folders:
         require_other_place(folder, pictures[0].parent)
@@ -69,14 +69,14 @@ def enhance_images(
             enhancer.reset()
             enhanced = enhancer.enhance(picture)
         except FrameError as error:
-            outcome.failures.append(str(error))
+            result.failures.append(str(error))
         else:
             write_png(out / name, enhanced.image)
             if attention is not None:
                 write_png(attention / name, enhanced.attention)
-            outcome.done += 1
+            result.done += 1
         advance()
-    return outcome
+    return result
 
 
 class Window:
@@ -116,13 +116,13 @@ def enhance_video(
     compare: bool = False,
     attention: Path | None = None,
     window: Window | None = None,
-) -> Outcome:
+) -> BatchResult:
     """Enhance a video frame by frame: same frame count, same frame rate, no sound.
 
     `compare` puts the input to the left of the result; `attention` names a second video for the attention map.
     Raises FrameError for a damaged input or an output that cannot be written; then no output is left.
     """
-    outcome = Outcome()
+    result = BatchResult()
     paths = [out] + ([attention] if attention is not None else [])
     for path in paths:
         require_other_place(path, source.path)
@@ -136,18 +136,18 @@ def enhance_video(
                 writer.write(picture)
             if window is not None:
                 window.show(shown)
-            outcome.done += 1
+            result.done += 1
             advance()
-    return outcome
+    return result
 
 
-def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance) -> Outcome:
+def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance) -> BatchResult:
     """Enhance every image of a bag into a new one: nothing is skipped, headers and times of recording stay.
 
     The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
-    cannot be read are told in the outcome. Raises FrameError if the new bag cannot be written; then none is left.
+    cannot be read are named in the result. Raises FrameError if the new bag cannot be written; then none is left.
     """
-    outcome = Outcome()
+    result = BatchResult()
     with BagWriter(out) as bag:
         bag.add_topic(ENHANCED_TOPIC, IMAGE)
         bag.add_topic(ATTENTION_TOPIC, IMAGE)
@@ -162,14 +162,14 @@ def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance
                 stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
                 enhanced = enhancer.enhance(frame, stamp=stamp / NANOSECONDS)
             except FrameError as error:
-                outcome.failures.append(str(error))
+                result.failures.append(str(error))
             else:
                 frame_id = image.header.frame_id
                 bag.write(ENHANCED_TOPIC, message.time_ns, image_cdr(enhanced.image, stamp, frame_id))
                 bag.write(ATTENTION_TOPIC, message.time_ns, image_cdr(enhanced.attention, stamp, frame_id))
-                outcome.done += 1
+                result.done += 1
             advance()
-        if not outcome.done:
-            why = f"could be read: {outcome.failures[0]}" if outcome.failures else "is there; the bag is empty."
+        if not result.done:
+            why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
             raise FrameError(f"No image of {source.name} {why}")
-    return outcome
+    return result

@@ -13,14 +13,9 @@ import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros.command_line import require_positive, ros_node, run
-from illumigan_ros.output_files import write_json
 from illumigan_ros.recordings.bags import CAMERA_INFO, BagMessage, header_stamp_ns, restamped
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 
@@ -172,50 +167,3 @@ class Player:
         from rclpy.duration import Duration
 
         self._publishers[self._image_topic].wait_for_all_acked(Duration(seconds=2))
-
-
-def command(
-    context: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="BAG_OR_VIDEO", help="rosbag2 folder, .mcap, .db3 or a video file")],
-    *,
-    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
-    rate: Annotated[float, typer.Option(help="Speed: 2 plays twice as fast.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
-    clock: Annotated[bool, typer.Option("--clock", help="Publish the recorded time on /clock.")] = False,
-    restamp: Annotated[bool, typer.Option("--restamp", help="Put the current time into the headers.")] = False,
-    seconds: Annotated[Optional[float], typer.Option(help="Play only so many seconds of the footage.")] = None,
-    wait_for_subscribers: Annotated[int, typer.Option(help="Wait for so many subscribers before the first frame.")] = 0,
-    wait_timeout: Annotated[float, typer.Option(help="Seconds to wait for them.")] = 30.0,
-    report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
-) -> None:
-    """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
-    require_positive("--rate", rate)
-    require_positive("--seconds", seconds)
-    with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
-        player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
-        try:
-            player.wait_for_subscribers(wait_for_subscribers, wait_timeout)
-            print(f"playing {footage.name} on {node.resolve_topic_name(CAMERA_TOPICS[footage.image_type])}", flush=True)
-            player.play(footage.messages(seconds), rate)
-            while loop:
-                player.play(footage.messages(seconds), rate)
-            player.finish()
-        except KeyboardInterrupt:
-            pass
-        except Exception:
-            if node.context.ok():  # else it was only the interrupt, seen from inside a call
-                raise
-        print(f"published {player.count} images", flush=True)
-        if report is not None:
-            write_json(report, {"published": player.log})
-
-
-def main() -> None:
-    """Run the executable `play_bag`."""
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-    app.command()(command)
-    run(app)
-
-
-if __name__ == "__main__":
-    main()

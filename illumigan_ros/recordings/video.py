@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.output_files import unwritable
+from illumigan_model.system.files import part_of, put_in_place, unwritable
 
 CONTAINERS = (".mp4", ".mkv", ".mov")
 DEFAULT_FPS = Fraction(30)
@@ -154,7 +154,7 @@ class VideoWriter:
         self.path = path
         self._av = av
         self._errors = _errors(av)
-        self._part = path.with_name(f".{path.stem}.part{path.suffix}")
+        self._part = part_of(path)
         self._frames = 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -210,7 +210,7 @@ class VideoWriter:
     def publish(self) -> None:
         """Give the finished file its name."""
         try:
-            self._part.replace(self.path)
+            put_in_place(self._part, self.path)
         except OSError as error:
             raise unwritable(self.path, error) from error
 

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from illumigan_model.attention import luminance_u8
+from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_model.weights import sha256
@@ -150,7 +150,7 @@ def look_at(path: Path, name: str, group: str, source: dict[str, Any]) -> tuple[
     except FrameError as error:
         return None, Entry(group, name, "", 0, 0, 0.0, origin, licence, str(error).removeprefix(f"{path} "))
     height, width = pixels.shape[:2]
-    luma = round(float(luminance_u8(pixels).mean() / 255), 4)
+    luma = round(mean_luma(pixels), 4)
     entry = Entry(group, name, sha256(path), width, height, luma, origin, licence, "")
     if min(height, width) < SMALLEST_SIDE:
         return None, left_out(entry, f"smaller than {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels")

@@ -23,10 +23,11 @@ from torch import Tensor
 from torch.utils.data import Dataset, default_collate
 
 from illumigan_model.errors import IllumiganError
+from illumigan_model.frames.baselines import clahe
 from illumigan_training.data.folders import Entry, Photo, load_photos
 from illumigan_training.data.night_camera import Camera, Relit, expose, relight, underexpose
 from illumigan_training.data.shared_photos import SharedPhotos
-from illumigan_training.losses.teachers import clahe, open_teacher, raise_contrast
+from illumigan_training.losses.teachers import open_teacher, raise_contrast
 
 NOISE_LEFT = 0.35  # share of the noise that denoising leaves
 KINDS = ("night", "underexposed", "day", "dark", "paired")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from illumigan_model.attention import luminance_u8
+from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import read_photo
 from illumigan_training.data.folders import names_where
@@ -189,7 +189,7 @@ def observe(frame: Frame, methods: dict[str, Method], detector: Detector) -> Obs
     centres = (frame.plates[:, :2] + frame.plates[:, 2:]) / 2 * size
     seen = {name: detector.detect(method(bgr)).of(*CLASSES.values()) for name, method in methods.items()}
     found = {name: are_inside(centres, detections.of(*VEHICLES).boxes) for name, detections in seen.items()}
-    return Observation(frame, float(luminance_u8(bgr).mean()) / 255, seen, found)
+    return Observation(frame, mean_luma(bgr), seen, found)
 
 
 def are_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -7,7 +7,6 @@ YOLOX (Ge et al. 2021, arXiv 2107.08430) as its authors export it, trained on CO
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import numpy as np
 
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.onnx_runtime import open_session
+from illumigan_model.system.machine import cores
 
 STRIDES = (8, 16, 32)
 COCO_CLASSES = 80
@@ -60,7 +60,7 @@ class Detector:
         if not path.is_file():
             raise ModelError(f"There is no detector {path}; give the ONNX file of a YOLOX.")
         try:
-            self._session = open_session(path, threads or len(os.sched_getaffinity(0)))
+            self._session = open_session(path, threads or cores())
         except ModelError as error:
             raise ModelError(f"{path} cannot be loaded by ONNX Runtime; give the ONNX file of a YOLOX.") from error
         self.name = path.name

@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.attention import luminance_u8
 from illumigan_model.enhancer import Enhancer, check_frame
 from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_model.frames.baselines import auto_gamma, clahe
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_training.evaluation.metrics import measure
-from illumigan_training.losses.teachers import clahe
 from illumigan_training.runs import differing, run_settings, run_weights
 
 if TYPE_CHECKING:
@@ -82,13 +81,6 @@ class Evaluation:
     def models(self) -> list[Contender]:
         """The contenders that are neither the input nor a baseline."""
         return [contender for contender in self.contenders if contender.runtime]
-
-
-def auto_gamma(bgr: np.ndarray) -> np.ndarray:
-    """Return a photo with the gamma that brings its mean luminance to 0.45; the honest baseline."""
-    luma = float(np.clip(luminance_u8(bgr).mean() / 255, 0.01, 0.99))
-    gamma = np.log(0.45) / np.log(luma)
-    return cv2.LUT(bgr, np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8))
 
 
 def still(enhancer: Enhancer) -> Method:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from illumigan_model.attention import LUMA_RGB
+from illumigan_model.attention import mean_luma
 from illumigan_training.evaluation.niqe import niqe
 
 if TYPE_CHECKING:
@@ -29,11 +29,6 @@ def psnr(made: np.ndarray, truth: np.ndarray) -> float:
 def ssim(made: np.ndarray, truth: np.ndarray) -> float:
     """Return the structural similarity, at most 1; sides must be at least 7 pixels."""
     return float(structural_similarity(truth, made, channel_axis=2))
-
-
-def mean_luma(bgr: np.ndarray) -> float:
-    """Return the mean luminance, in [0, 1]."""
-    return float(bgr.mean(axis=(0, 1)) @ LUMA_RGB[::-1]) / 255
 
 
 def align_mean(made: np.ndarray, truth: np.ndarray) -> np.ndarray:

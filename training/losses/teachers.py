@@ -9,24 +9,12 @@ import cv2
 import numpy as np
 
 from illumigan_model.attention import luminance_u8
+from illumigan_model.frames.baselines import CLIP, TILES
 
 Teacher = Callable[[np.ndarray], np.ndarray]
 
 
-def clahe(bgr: np.ndarray, clip: float = 3.0, tiles: int = 8) -> np.ndarray:
-    """Equalise the L of Lab by tiles (Zuiderveld 1994): the classical enhancer that detectors like best.
-
-    Args:
-        bgr: uint8, H x W x 3.
-        clip: how many times the mean count a bin of a tile's histogram may have.
-        tiles: tiles in each direction.
-    """
-    lab = cv2.cvtColor(bgr, cv2.COLOR_BGR2LAB)
-    lab[:, :, 0] = cv2.createCLAHE(clip, (tiles, tiles)).apply(np.ascontiguousarray(lab[:, :, 0]))
-    return cv2.cvtColor(lab, cv2.COLOR_LAB2BGR)
-
-
-def raise_contrast(bgr: np.ndarray, clip: float = 3.0, tiles: int = 8) -> np.ndarray:
+def raise_contrast(bgr: np.ndarray, clip: float = CLIP, tiles: int = TILES) -> np.ndarray:
     """Equalise the luminance by tiles as `clahe` does, and change all three colours by as much as the luminance.
 
     Under red and sodium lamps that keeps more of what a detector looks for than equalising L, let alone each colour.

@@ -81,8 +81,11 @@ class Stage:
         albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
         fronts = [front for front in (self._front(view, h) for h in houses) if front]
         grids = self._light_fronts(fronts, lights)
-        order = sorted([(front.far + surfaces.HOUSE_BEHIND, 0, i) for i, front in enumerate(fronts)]
-                       + [(z, 1, i) for i, z in enumerate(faces.depths)], reverse=True)
+        order = sorted(
+            [(front.far + surfaces.HOUSE_BEHIND, 0, i) for i, front in enumerate(fronts)]
+            + [(z, 1, i) for i, z in enumerate(faces.depths)],
+            reverse=True,
+        )
         for _, kind, i in order:
             if kind == 0:
                 self._paint_front(fronts[i], grids[i])
@@ -133,8 +136,14 @@ class Stage:
         d = scene.LANE - view.bend(ahead) + surfaces.GROUND_HALF_WIDTH
         map_x = (np.arange(self._width) - view.centre[0]) * per_pixel + d[:, None] * surfaces.GROUND_TEXELS_D - 0.5
         map_y = np.broadcast_to(np.arange(len(rows), dtype=np.float32)[:, None], map_x.shape)
-        cv2.remap(texels, map_x.astype(np.float32), np.ascontiguousarray(map_y), cv2.INTER_LINEAR,
-                  dst=self._albedo[first:], borderMode=cv2.BORDER_REPLICATE)
+        cv2.remap(
+            texels,
+            map_x.astype(np.float32),
+            np.ascontiguousarray(map_y),
+            cv2.INTER_LINEAR,
+            dst=self._albedo[first:],
+            borderMode=cv2.BORDER_REPLICATE,
+        )
         size = max(self._width // 16, 8), max((self._height - first) // 4, 8)
         v = first + (np.arange(size[1]) + 0.5) * (self._height - first) / size[1] - 0.5
         u = (np.arange(size[0]) + 0.5) * self._width / size[0] - 0.5
@@ -204,11 +213,18 @@ class Stage:
         if (high - low).min() < 2:
             return None
         across, down = np.meshgrid((np.arange(6) + 0.5) / 6, (np.arange(5) + 0.5) / 5)
-        points = np.stack([np.full(30, d), house.height * (1 - down.ravel()),
-                           start + (house.end - start) * across.ravel()], 1)
+        points = np.stack(
+            [np.full(30, d), house.height * (1 - down.ravel()), start + (house.end - start) * across.ravel()], 1
+        )
         window = slice(low[1], high[1]), slice(low[0], high[0])
-        return Front(house, (house.end - start) / (house.end - house.start), house.end - view.s, window, target - low,
-                     view.place(points))
+        return Front(
+            house,
+            (house.end - start) / (house.end - house.start),
+            house.end - view.s,
+            window,
+            target - low,
+            view.place(points),
+        )
 
     def _light_fronts(self, fronts: list[Front], lights: Lights) -> list[list[np.ndarray]]:
         """Return for every front the log2 of its light (5 x 6 x 3, from the eaves down), once per lighting."""
@@ -235,8 +251,9 @@ class Stage:
 
         def put(picture: np.ndarray, canvas: np.ndarray) -> None:
             part = canvas[front.window]
-            cv2.warpPerspective(picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR,
-                                borderMode=cv2.BORDER_TRANSPARENT)
+            cv2.warpPerspective(
+                picture, warp, part.shape[1::-1], dst=part, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_TRANSPARENT
+            )
 
         albedo = np.asarray(cv2.resize(house.albedo[level][:, skip:], size, interpolation=cv2.INTER_AREA))
         glow = np.asarray(cv2.resize(house.glow[level][:, skip:], size, interpolation=cv2.INTER_AREA))

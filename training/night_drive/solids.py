@@ -13,10 +13,24 @@ import numpy as np
 
 from illumigan_training.night_drive.chances import slot_rng
 
-CAR_COLOURS = ((0.42, 0.42, 0.44), (0.05, 0.06, 0.1), (0.3, 0.03, 0.03), (0.6, 0.6, 0.58), (0.06, 0.13, 0.3),
-               (0.1, 0.1, 0.1), (0.1, 0.2, 0.12), (0.34, 0.27, 0.16))
-CLOTHES = ((0.05, 0.06, 0.09), (0.3, 0.07, 0.06), (0.1, 0.16, 0.3), (0.35, 0.3, 0.2), (0.45, 0.45, 0.45),
-           (0.08, 0.18, 0.1))
+CAR_COLOURS = (
+    (0.42, 0.42, 0.44),
+    (0.05, 0.06, 0.1),
+    (0.3, 0.03, 0.03),
+    (0.6, 0.6, 0.58),
+    (0.06, 0.13, 0.3),
+    (0.1, 0.1, 0.1),
+    (0.1, 0.2, 0.12),
+    (0.34, 0.27, 0.16),
+)
+CLOTHES = (
+    (0.05, 0.06, 0.09),
+    (0.3, 0.07, 0.06),
+    (0.1, 0.16, 0.3),
+    (0.35, 0.3, 0.2),
+    (0.45, 0.45, 0.45),
+    (0.08, 0.18, 0.1),
+)
 
 Colour = Sequence[float]
 Corners = Sequence[Sequence[float]] | np.ndarray
@@ -44,8 +58,15 @@ class SolidBuilder:
         self._middle, self._closed = np.asarray(middle, np.float32), closed
         self._faces: list[tuple[np.ndarray, np.ndarray, Colour, Colour, Colour, float]] = []
 
-    def face(self, points: Corners, albedo: Colour, emission: Colour = (0, 0, 0), retro: float = 0.0,
-             normal: Colour | None = None, over: Colour | None = None) -> np.ndarray:
+    def face(
+        self,
+        points: Corners,
+        albedo: Colour,
+        emission: Colour = (0, 0, 0),
+        retro: float = 0.0,
+        normal: Colour | None = None,
+        over: Colour | None = None,
+    ) -> np.ndarray:
         """Add one face and return its corners (N x 3)."""
         corners = np.asarray(points, np.float32)
         if normal is None:
@@ -64,13 +85,29 @@ class SolidBuilder:
             self.face(_inset(corners, i / count, (i + 1) / count, 0, 1), albedo)
         return corners
 
-    def upright(self, x: tuple[float, float], y: tuple[float, float], z: float, albedo: Colour,
-                emission: Colour = (0, 0, 0), retro: float = 0.0) -> None:
+    def upright(
+        self,
+        x: tuple[float, float],
+        y: tuple[float, float],
+        z: float,
+        albedo: Colour,
+        emission: Colour = (0, 0, 0),
+        retro: float = 0.0,
+    ) -> None:
         """Add a rectangle that stands across the road."""
         self.face([(x[0], y[0], z), (x[1], y[0], z), (x[1], y[1], z), (x[0], y[1], z)], albedo, emission, retro)
 
-    def disc(self, centre: Colour, radius: float, albedo: Colour, axis: int = 2, sides: int = 12,
-             emission: Colour = (0, 0, 0), retro: float = 0.0, normal: Colour | None = None) -> None:
+    def disc(
+        self,
+        centre: Colour,
+        radius: float,
+        albedo: Colour,
+        axis: int = 2,
+        sides: int = 12,
+        emission: Colour = (0, 0, 0),
+        retro: float = 0.0,
+        normal: Colour | None = None,
+    ) -> None:
         """Add a regular polygon whose axis is x (0), y (1) or z (2)."""
         turn = np.linspace(0, 2 * np.pi, sides, endpoint=False)
         points = np.tile(np.asarray(centre, np.float32), (sides, 1))
@@ -99,8 +136,12 @@ class SolidBuilder:
 def _inset(quad: np.ndarray, left: float, right: float, low: float, high: float) -> np.ndarray:
     """Return the part of a quad between fractions of its width (corner 0 to 1) and height (corner 0 to 3)."""
     a, b, c, d = quad
-    return np.array([(a * (1 - u) + b * u) * (1 - v) + (d * (1 - u) + c * u) * v
-                     for u, v in ((left, low), (right, low), (right, high), (left, high))])
+    return np.array(
+        [
+            (a * (1 - u) + b * u) * (1 - v) + (d * (1 - u) + c * u) * v
+            for u, v in ((left, low), (right, low), (right, high), (left, high))
+        ]
+    )
 
 
 @dataclass(frozen=True)
@@ -159,8 +200,11 @@ def _shadow_and_tyres(b: SolidBuilder, length: float) -> None:
     """Add what is under a car: darkened road and the tyres as seen from ahead and behind."""
     for soft, albedo in ((0.22, 0.055), (0.08, 0.028)):
         x = _HALF + soft
-        b.face([(-x, 0.01, -soft), (x, 0.01, -soft), (x, 0.01, length), (-x, 0.01, length)], (albedo,) * 3,
-               normal=(0, 1, 0))
+        b.face(
+            [(-x, 0.01, -soft), (x, 0.01, -soft), (x, 0.01, length), (-x, 0.01, length)],
+            (albedo,) * 3,
+            normal=(0, 1, 0),
+        )
     for x in (-_HALF + 0.08, _HALF - 0.28):
         for z in (0.4, length - 0.4):
             b.upright((x, x + 0.2), (0.0, 0.35), z, _RUBBER)
@@ -175,8 +219,16 @@ def _car_side(b: SolidBuilder, shape: Body, side: int, paint: Colour, shade: Col
     b.strips([(x, 0.24, first), (x, 0.24, last), (x, 0.34, last), (x, 0.34, first)], 3, _TRIM)
     b.strips([(x, 0.6, first), (x, 0.6, last), (x, 0.62, last), (x, 0.62, first)], 6, shade)
     roof = side * shape.top
-    cabin = b.strips([(x, belt, shape.deck), (x, belt, screen), (roof, shape.height, shape.roof[1]),
-                      (roof, shape.height, shape.roof[0])], 3, paint)
+    cabin = b.strips(
+        [
+            (x, belt, shape.deck),
+            (x, belt, screen),
+            (roof, shape.height, shape.roof[1]),
+            (roof, shape.height, shape.roof[0]),
+        ],
+        3,
+        paint,
+    )
     for left, right in shape.windows:
         b.face(_inset(cabin, left, right, 0.1, 0.86), _GLASS)
         b.face(_inset(cabin, left, right, 0.55, 0.86), _SHEEN)
@@ -190,11 +242,16 @@ def _car_ends(b: SolidBuilder, shape: Body, paint: Colour, shade: Colour) -> tup
     belt, nose, end = shape.belt, shape.belt - 0.16, shape.length
     for inner, outer in ((-_FLAT, -_HALF), (_FLAT, _HALF)):
         b.face([(inner, 0.24, -0.04), (outer, 0.24, 0.1), (outer, belt, 0.14), (inner, belt, 0.0)], paint)
-        b.face([(inner, 0.24, end + 0.06), (outer, 0.24, end - 0.1), (outer, nose, end - 0.1),
-                (inner, nose, end + 0.04)], paint)
+        b.face(
+            [(inner, 0.24, end + 0.06), (outer, 0.24, end - 0.1), (outer, nose, end - 0.1), (inner, nose, end + 0.04)],
+            paint,
+        )
     rear = b.strips([(-_FLAT, 0.24, -0.04), (_FLAT, 0.24, -0.04), (_FLAT, belt, 0.0), (-_FLAT, belt, 0.0)], 4, paint)
-    front = b.strips([(_FLAT, 0.24, end + 0.06), (-_FLAT, 0.24, end + 0.06), (-_FLAT, nose, end + 0.04),
-                      (_FLAT, nose, end + 0.04)], 4, paint)
+    front = b.strips(
+        [(_FLAT, 0.24, end + 0.06), (-_FLAT, 0.24, end + 0.06), (-_FLAT, nose, end + 0.04), (_FLAT, nose, end + 0.04)],
+        4,
+        paint,
+    )
     b.face(_inset(rear, 0.0, 1.0, 0.0, 0.26), _TRIM)
     b.face(_inset(rear, 0.12, 0.88, 0.49, 0.505), shade)
     b.face(_inset(rear, 0.47, 0.53, 0.76, 0.84), (0.4,) * 3)
@@ -209,8 +266,11 @@ def _car_top(b: SolidBuilder, shape: Body, paint: Colour, shade: Colour) -> np.n
     back_edge, front_edge = ([(top, height, z), (-top, height, z)] for z in shape.roof)
     b.face([(-w, belt - 0.16, end), (w, belt - 0.16, end), (w, belt, shape.screen), (-w, belt, shape.screen)], shade)
     if shape.deck > 0.1:
-        b.face([(-_FLAT, belt, 0.0), (_FLAT, belt, 0.0), (w, belt, shape.deck), (-w, belt, shape.deck)], shade,
-               normal=(0, 1, 0))
+        b.face(
+            [(-_FLAT, belt, 0.0), (_FLAT, belt, 0.0), (w, belt, shape.deck), (-w, belt, shape.deck)],
+            shade,
+            normal=(0, 1, 0),
+        )
     back = b.face([(-w, belt, shape.deck), (w, belt, shape.deck), *back_edge], paint)
     wind = b.face([(-w, belt, shape.screen), (w, belt, shape.screen), *front_edge], paint)
     b.face([*back_edge, *front_edge[::-1]], paint)
@@ -223,9 +283,15 @@ def _car_top(b: SolidBuilder, shape: Body, paint: Colour, shade: Colour) -> np.n
 def _digit(b: SolidBuilder, box: np.ndarray, digit: int) -> None:
     """Add a digit in seven-segment strokes."""
     lit = ("abcdef", "bc", "abdeg", "abcdg", "bcfg", "acdfg", "acdefg", "abc", "abcdefg", "abcdfg")[digit]
-    strokes = {"a": (0.0, 1.0, 0.84, 1.0), "g": (0.0, 1.0, 0.42, 0.58), "d": (0.0, 1.0, 0.0, 0.16),
-               "f": (0.0, 0.26, 0.5, 1.0), "b": (0.74, 1.0, 0.5, 1.0), "e": (0.0, 0.26, 0.0, 0.5),
-               "c": (0.74, 1.0, 0.0, 0.5)}
+    strokes = {
+        "a": (0.0, 1.0, 0.84, 1.0),
+        "g": (0.0, 1.0, 0.42, 0.58),
+        "d": (0.0, 1.0, 0.0, 0.16),
+        "f": (0.0, 0.26, 0.5, 1.0),
+        "b": (0.74, 1.0, 0.5, 1.0),
+        "e": (0.0, 0.26, 0.0, 0.5),
+        "c": (0.74, 1.0, 0.0, 0.5),
+    }
     for name in lit:
         b.face(_inset(box, *strokes[name]), (0.02, 0.02, 0.025), over=(0.6, 0.6, 0.57))
 
@@ -264,19 +330,39 @@ def pedestrian(look: int, phase: int) -> Solid:
     for foot in (swing, -swing):
         hip, x = 0.07 * np.sign(foot or 1), 0.2 * foot
         lift = 0.08 * max(0.0, float(np.cos(2 * np.pi * phase / 24)) * np.sign(foot or 1))
-        b.face([(hip - 0.09, 0.85, 0), (hip + 0.09, 0.85, 0), (x + 0.06, 0.07 + lift, 0), (x - 0.06, 0.07 + lift, 0)],
-               legs, normal=ahead)
-        b.face([(x - 0.07, 0.08 + lift, 0), (x + 0.12, 0.08 + lift, 0), (x + 0.13, lift, 0), (x - 0.07, lift, 0)],
-               (0.04, 0.035, 0.03), normal=ahead)
-        b.face([(hip * 3.2 - 0.05, 1.4, 0), (hip * 3.2 + 0.05, 1.4, 0), (hip * 3.4 - 0.7 * x + 0.04, 0.85, 0),
-                (hip * 3.4 - 0.7 * x - 0.04, 0.85, 0)], coat, normal=ahead)
-    b.face([(-0.2, 0.75, 0), (0.2, 0.75, 0), (0.22, 1.36, 0), (0.12, 1.47, 0), (-0.12, 1.47, 0), (-0.22, 1.36, 0)],
-           coat, normal=ahead)
+        b.face(
+            [(hip - 0.09, 0.85, 0), (hip + 0.09, 0.85, 0), (x + 0.06, 0.07 + lift, 0), (x - 0.06, 0.07 + lift, 0)],
+            legs,
+            normal=ahead,
+        )
+        b.face(
+            [(x - 0.07, 0.08 + lift, 0), (x + 0.12, 0.08 + lift, 0), (x + 0.13, lift, 0), (x - 0.07, lift, 0)],
+            (0.04, 0.035, 0.03),
+            normal=ahead,
+        )
+        b.face(
+            [
+                (hip * 3.2 - 0.05, 1.4, 0),
+                (hip * 3.2 + 0.05, 1.4, 0),
+                (hip * 3.4 - 0.7 * x + 0.04, 0.85, 0),
+                (hip * 3.4 - 0.7 * x - 0.04, 0.85, 0),
+            ],
+            coat,
+            normal=ahead,
+        )
+    b.face(
+        [(-0.2, 0.75, 0), (0.2, 0.75, 0), (0.22, 1.36, 0), (0.12, 1.47, 0), (-0.12, 1.47, 0), (-0.22, 1.36, 0)],
+        coat,
+        normal=ahead,
+    )
     if rng.random() < 0.5:
         b.upright((-0.21, 0.21), (1.08, 1.13), -0.01, (0.5, 0.5, 0.4), retro=1.5)
     b.disc((0, 1.62, 0), 0.115, skin, normal=ahead)
-    b.face([(-0.12, 1.62, 0), (-0.09, 1.73, 0), (0.0, 1.76, 0), (0.09, 1.73, 0), (0.12, 1.62, 0)], (0.04, 0.03, 0.02),
-           normal=ahead)
+    b.face(
+        [(-0.12, 1.62, 0), (-0.09, 1.73, 0), (0.0, 1.76, 0), (0.09, 1.73, 0), (0.12, 1.62, 0)],
+        (0.04, 0.03, 0.02),
+        normal=ahead,
+    )
     return b.build()
 
 
@@ -290,8 +376,12 @@ def street_lamp(side: int, colour: Colour, on: bool) -> Solid:
     x = sorted((-side * 1.4, -side * 2.1))
     b.face([(x[0], 7.4, 0), (x[1], 7.4, 0), (x[1], 7.54, 0), (x[0], 7.54, 0)], (0.2,) * 3, normal=(0, 0.2, -1))
     glow = tuple(22.0 * c for c in colour) if on else (0.0, 0.0, 0.0)
-    b.face([(x[0], 7.36, -0.12), (x[1], 7.36, -0.12), (x[1], 7.42, 0.12), (x[0], 7.42, 0.12)], (0.5,) * 3, glow,
-           normal=(0, -1, 0))
+    b.face(
+        [(x[0], 7.36, -0.12), (x[1], 7.36, -0.12), (x[1], 7.42, 0.12), (x[0], 7.42, 0.12)],
+        (0.5,) * 3,
+        glow,
+        normal=(0, -1, 0),
+    )
     return b.build()
 
 
@@ -309,8 +399,16 @@ def road_sign(kind: int) -> Solid:
             _digit(b, box, digit)
     elif kind == 1:
         for size, albedo in ((1.0, red), (0.7, white)):
-            b.face([(-0.45 * size, 2.4 - 0.26 * size, -0.02), (0.45 * size, 2.4 - 0.26 * size, -0.02),
-                    (0, 2.4 + 0.52 * size, -0.02)], albedo, retro=2.0, normal=ahead)
+            b.face(
+                [
+                    (-0.45 * size, 2.4 - 0.26 * size, -0.02),
+                    (0.45 * size, 2.4 - 0.26 * size, -0.02),
+                    (0, 2.4 + 0.52 * size, -0.02),
+                ],
+                albedo,
+                retro=2.0,
+                normal=ahead,
+            )
         b.upright((-0.03, 0.03), (2.3, 2.55), -0.03, (0.02,) * 3)
     elif kind == 2:
         b.upright((-0.75, 0.75), (1.9, 2.65), -0.02, white, retro=1.5)

@@ -20,8 +20,15 @@ from illumigan_training.night_drive.solids import Solid, SolidBuilder
 GROUND_HALF_WIDTH = 12.0
 GROUND_TEXELS_S, GROUND_TEXELS_D = 16, 32  # texels per metre
 FACADE_TEXELS = 28
-WALLS = ((0.3, 0.15, 0.1), (0.5, 0.44, 0.34), (0.33, 0.33, 0.34), (0.42, 0.3, 0.17), (0.28, 0.34, 0.4),
-         (0.55, 0.53, 0.5), (0.36, 0.2, 0.16))
+WALLS = (
+    (0.3, 0.15, 0.1),
+    (0.5, 0.44, 0.34),
+    (0.33, 0.33, 0.34),
+    (0.42, 0.3, 0.17),
+    (0.28, 0.34, 0.4),
+    (0.55, 0.53, 0.5),
+    (0.36, 0.2, 0.16),
+)
 LIGHT_FLOOR, LIGHT_STOPS = -13.0, 18.0  # log2 of the weakest light, and how many stops above it fit
 
 
@@ -160,8 +167,17 @@ def house(seed: int, side: int, slot: int, start: float, end: float) -> House:
     pipe = int(rng.uniform(0.02, 0.05) * columns)
     albedo[:, pipe : pipe + 3] = 0.09
     glow[albedo.max(2) < 0.01] = 0
-    return House(start, end, side, 9.6 + float(rng.uniform(0, 0.9)), height, wall, float(rng.uniform(1.4, 2.8)),
-                 _levels(pack_albedo(albedo)), _levels(np.where(glow > 0, pack_light(glow), 0).astype(np.uint8)))
+    return House(
+        start,
+        end,
+        side,
+        9.6 + float(rng.uniform(0, 0.9)),
+        height,
+        wall,
+        float(rng.uniform(1.4, 2.8)),
+        _levels(pack_albedo(albedo)),
+        _levels(np.where(glow > 0, pack_light(glow), 0).astype(np.uint8)),
+    )
 
 
 def _levels(texture: np.ndarray) -> list[np.ndarray]:
@@ -174,8 +190,9 @@ def _levels(texture: np.ndarray) -> list[np.ndarray]:
     return levels
 
 
-def _paint_floor(albedo: np.ndarray, glow: np.ndarray, bottom: int, ground: bool, shop: bool,
-                 rng: np.random.Generator) -> None:
+def _paint_floor(
+    albedo: np.ndarray, glow: np.ndarray, bottom: int, ground: bool, shop: bool, rng: np.random.Generator
+) -> None:
     """Paint one floor's windows, and on the ground floor a door or a shop window, in place."""
     texel, columns = FACADE_TEXELS, albedo.shape[1]
     frame = rgb((0.55, 0.54, 0.5)) * rng.uniform(0.3, 1.0)
@@ -215,8 +232,9 @@ def _paint_floor(albedo: np.ndarray, glow: np.ndarray, bottom: int, ground: bool
             albedo[bottom - int(2.75 * texel) - tall // 2 : bottom - int(2.75 * texel) + tall // 2, at : at + 8] = 0.7
 
 
-def _light_window(albedo: np.ndarray, glow: np.ndarray, box: tuple[int, int, int, int], shop: bool,
-                  rng: np.random.Generator) -> None:
+def _light_window(
+    albedo: np.ndarray, glow: np.ndarray, box: tuple[int, int, int, int], shop: bool, rng: np.random.Generator
+) -> None:
     """Light the room behind a window: glow says how brightly, albedo becomes what is seen of the room."""
     top, foot, left, right = box
     colour = rgb((1.0, 0.62, 0.3) if rng.random() < 0.7 else (0.8, 0.92, 1.0))
@@ -242,8 +260,15 @@ def houses(seed: int, low: float, high: float) -> list[House]:
 
 
 @lru_cache(maxsize=64)
-def _shell(seed_side: int, start: float, end: float, distance: float, height: float, roof: float,
-           wall: tuple[float, float, float]) -> Solid:
+def _shell(
+    seed_side: int,
+    start: float,
+    end: float,
+    distance: float,
+    height: float,
+    roof: float,
+    wall: tuple[float, float, float],
+) -> Solid:
     """Return the roof and the near gable of a house, from its start."""
     b, side, long = SolidBuilder(closed=False), seed_side, end - start
     near, middle, back = side * distance, side * (distance + 4.0), side * (distance + 8.0)
@@ -253,10 +278,16 @@ def _shell(seed_side: int, start: float, end: float, distance: float, height: fl
     b.face(outline, gable, normal=(0, 0, -1))
     eaves = side * (distance - 0.3)
     slope = (-side * roof, 4.0, 0)
-    b.face([(eaves, height - 0.1, 0), (eaves, height - 0.1, long), (middle, top, long), (middle, top, 0)],
-           (0.09, 0.06, 0.05), normal=slope)
-    b.face([(eaves, height - 0.18, 0), (eaves, height - 0.18, long), (eaves, height, long), (eaves, height, 0)],
-           (0.3, 0.3, 0.29), normal=(-side, 0, 0))
+    b.face(
+        [(eaves, height - 0.1, 0), (eaves, height - 0.1, long), (middle, top, long), (middle, top, 0)],
+        (0.09, 0.06, 0.05),
+        normal=slope,
+    )
+    b.face(
+        [(eaves, height - 0.18, 0), (eaves, height - 0.18, long), (eaves, height, long), (eaves, height, 0)],
+        (0.3, 0.3, 0.29),
+        normal=(-side, 0, 0),
+    )
     return b.build()
 
 

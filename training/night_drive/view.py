@@ -37,8 +37,9 @@ class View:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Project camera space (..., 3) to pixels (..., 2)."""
         scale = self.focal / np.maximum(points[..., 2], 0.3)
-        return np.stack([self.centre[0] + scale * points[..., 0],
-                         self.centre[1] + scale * (EYE_HEIGHT - points[..., 1])], -1)
+        return np.stack(
+            [self.centre[0] + scale * points[..., 0], self.centre[1] + scale * (EYE_HEIGHT - points[..., 1])], -1
+        )
 
 
 def road_course(s: np.ndarray | float) -> np.ndarray:

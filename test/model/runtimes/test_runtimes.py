@@ -85,14 +85,14 @@ def test_the_published_generator_runs_on_a_reduced_frame_of_any_size(runtime, un
 
 def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    left_over, at_work = (tmp_path / "illumigan" / "onnx" / f"{name}.part" for name in ("left_over", "at_work"))
+    left_over, at_work = (tmp_path / "illumigan" / "onnx" / f".{name}.part" for name in ("left_over", "at_work"))
     for folder, days in ((left_over, 2), (at_work, 0)):
         folder.mkdir(parents=True)
         (folder / "graph.onnx").write_bytes(b"half of it")
         os.utime(folder, 2 * (time.time() - days * 86400,))
     made = graphs.find_graph(unet)
     assert made.is_relative_to(tmp_path)
-    assert sorted(path.name for path in made.parent.iterdir()) == sorted([made.name, "at_work.part"])
+    assert sorted(path.name for path in made.parent.iterdir()) == sorted([made.name, ".at_work.part"])
     shutil.rmtree(at_work)
     written = made.stat().st_mtime_ns
     chain, _ = open_runtime(unet, "onnxruntime", 1)

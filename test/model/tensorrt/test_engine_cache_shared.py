@@ -83,7 +83,7 @@ def test_who_waits_for_another_process_has_patience_but_not_for_ever(workshop, c
 
 def test_a_process_that_is_killed_while_it_builds_leaves_no_lock_and_no_builder(workshop, child):
     killed = child("open(target, 'w').write('half of it'); time.sleep(3600)")
-    workshop.wait_until(lambda: list(workshop.cache.glob("*/*.part")))
+    workshop.wait_until(lambda: list(workshop.cache.glob("*/.*.part")))
     killed.send_signal(signal.SIGKILL)
     killed.communicate(timeout=workshop.patience)
     workshop.wait_until_ended(*workshop.runs())

@@ -67,17 +67,17 @@ def test_an_engine_that_a_process_runs_stays_until_it_has_ended(workshop):
 def test_a_folder_that_a_process_builds_in_stays(workshop):
     old = workshop.build()
     with locked(old.parent, 0, unwatched):
-        (old.parent / "half.part").touch()
-        made_yesterday(old.parent / "half.part")
+        (old.parent / ".half.0.part").touch()
+        made_yesterday(old.parent / ".half.0.part")
         new = workshop.build(facts=workshop.facts | UPGRADES[0])
     assert engines(workshop) == {old, new}
-    assert (old.parent / "half.part").exists()
+    assert (old.parent / ".half.0.part").exists()
 
 
 def test_what_was_set_aside_or_left_over_goes_after_a_day(workshop, tmp_path):
     others = workshop.facts | {"gpu": "Xavier"}
     theirs = workshop.build(facts=others)
-    left_over = [theirs.parent / name for name in ("engine.bad", "half.part")]
+    left_over = [theirs.parent / name for name in ("engine.bad", ".half.0.part")]
     for path in left_over:
         path.touch()
     unfinished = workshop.cache / "unfinished"

@@ -4,9 +4,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from illumigan_model.errors import ModelError
-from illumigan_model.export.export import Core
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.generators.curve_grid import CurveGrid
+from illumigan_model.generators.scopes import Core
 from illumigan_model.torch2trt.check import check_convertible, converters
 
 IMAGE = torch.rand(1, 4, 8, 8)

@@ -17,8 +17,8 @@ import pytest
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.demo.demo import _clear
 from illumigan_ros.demo.processes import Crew
-from illumigan_ros.demo.report import Measured, Recording
-from illumigan_ros.environment import ros_environment
+from illumigan_ros.demo.report import Recording, StreamMeasurement
+from illumigan_ros.node.environment import ros_environment
 from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, decode, header_stamp_ns, image_cdr
 from illumigan_ros.recordings.footage import picture_of
 from illumigan_ros.recordings.video import VideoReader, VideoWriter
@@ -218,9 +218,9 @@ def test_stamps_that_several_frames_share_say_nothing_about_latency():
     times = [FIRST_STAMP + index * 50_000_000 for index in range(4)]
     played = [(stamp, time_ns) for stamp, time_ns in zip((0, 0, 0, 7), times, strict=True)]
     received = [(stamp, time_ns + 5_000_000) for stamp, time_ns in played]
-    assert Measured(played, received, {}).report()["latency_p50_ms"] == 5.0
-    assert Measured(played[:3], received[:3], {}).report()["latency_p95_ms"] is None
-    assert Measured(played, received[:1], {}).report()["latency_p50_ms"] is None
+    assert StreamMeasurement(played, received, {}).report()["latency_p50_ms"] == 5.0
+    assert StreamMeasurement(played[:3], received[:3], {}).report()["latency_p95_ms"] is None
+    assert StreamMeasurement(played, received[:1], {}).report()["latency_p50_ms"] is None
 
 
 def test_footage_whose_driver_left_the_stamps_at_zero(tmp_path):

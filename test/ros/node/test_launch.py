@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from illumigan_ros.environment import MALLOC, frame_environment, ros_environment
+from illumigan_ros.node.environment import MALLOC, frame_environment, ros_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 LAUNCH_FILE = ROOT / "launch/enhance.launch.py"

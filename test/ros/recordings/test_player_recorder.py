@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.environment import ros_environment
+from illumigan_ros.node.environment import ros_environment
 from illumigan_ros.recordings import player
 from illumigan_ros.recordings.bags import (
     CAMERA_INFO,
@@ -43,7 +43,8 @@ def launch(environment):
     children = []
 
     def start(module, *arguments):
-        command = [sys.executable, "-m", f"illumigan_ros.recordings.{module}", *map(str, arguments)]
+        program = {"player": "play_bag", "recorder": "record_bag"}[module]
+        command = [sys.executable, "-m", f"illumigan_ros.commands.{program}", *map(str, arguments)]
         child = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         children.append(child)
         return child

@@ -30,8 +30,11 @@ def test_lamps_scatter_light_around_them_and_dim_scenes_do_not():
 
 
 def test_the_balance_tints_the_frame():
-    frame = expose(np.full((32, 32, 3), 0.2, np.float32), Camera(balance=(1.3, 1, 0.7), read=0, shot=0, jpeg=0),
-                   np.random.default_rng(0))
+    frame = expose(
+        np.full((32, 32, 3), 0.2, np.float32),
+        Camera(balance=(1.3, 1, 0.7), read=0, shot=0, jpeg=0),
+        np.random.default_rng(0),
+    )
     blue, green, red = frame.reshape(-1, 3).mean(axis=0)
     assert blue < green < red
 

@@ -75,9 +75,7 @@ def luminance(frame: np.ndarray, y: int, luma: np.ndarray, slot: int) -> None:
     """Write the luminance of row y into a slot, between two repeated pixels at each end."""
     width = luma.shape[1] - 4
     for x in range(width):
-        luma[slot, x + 2] = (
-            F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
-        )
+        luma[slot, x + 2] = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
     luma[slot, 0] = luma[slot, 1] = luma[slot, 2]
     luma[slot, width + 2] = luma[slot, width + 3] = luma[slot, width + 1]
 

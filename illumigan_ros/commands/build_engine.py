@@ -1,4 +1,4 @@
-"""What `illumigan build-engine` does: the engine of a model, ahead of time, and how it comes along."""
+"""`illumigan build-engine`: the TensorRT engine of a model, ahead of time, and how it comes along."""
 
 from __future__ import annotations
 
@@ -6,18 +6,36 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Annotated, Optional
 
+import typer
 from rich.console import Console
 
 from illumigan_model import __version__
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.graphs import find_graph
+from illumigan_model.system.files import make_folder
 from illumigan_model.system.user_cache import cache_folder
 from illumigan_model.tensorrt import engine_cache
+from illumigan_model.tensorrt.engine_cache import PATIENCE_S
 from illumigan_model.weights import sha256
-from illumigan_ros.output_files import make_folder
+from illumigan_ros.commands.command_line import Model, require_positive
 
 LOG_PERIOD = 10.0  # seconds between two lines where there is no terminal
+
+
+def command(
+    *,
+    model: Model = "curve_grid",
+    precision: Annotated[str, typer.Option(help="fp16 or fp32.")] = "fp16",
+    size: Annotated[
+        Optional[str], typer.Option(help="WIDTHxHEIGHT, to make the graph of weights that have none for it.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(help="Minutes that it may take.")] = PATIENCE_S / 60,
+) -> None:
+    """Build the TensorRT engine of a model ahead of time; it is kept for this GPU and these versions only."""
+    require_positive("--timeout", timeout)
+    build_engine(model, precision, size, 60 * timeout)
 
 
 def build_engine(model: str, precision: str, size: str | None, timeout_s: float) -> None:
@@ -69,16 +87,16 @@ def graph_of_size(model: str, size: str) -> Path:
 def shown(what: str) -> Iterator[Callable[[str], None]]:
     """Show on stderr how the building comes along; gives a function to call with its last line."""
     console = Console(stderr=True)
-    began = told = time.monotonic()
+    began = printed = time.monotonic()
     with console.status(f"building the engine of {what}") as status:
 
         def on_progress(said: str) -> None:
-            nonlocal told
+            nonlocal printed
             now = time.monotonic()
             text = f"building the engine of {what} for {now - began:.0f} s: {said or 'starting'}"
             status.update(text)
-            if not console.is_terminal and now - told > LOG_PERIOD:
-                told = now
+            if not console.is_terminal and now - printed > LOG_PERIOD:
+                printed = now
                 console.print(text, markup=False, highlight=False)
 
         yield on_progress

@@ -10,8 +10,8 @@ import pytest
 from illumigan_model.errors import ModelError
 from illumigan_model.tensorrt import engine_cache
 from illumigan_model.weights import find_weights
+from illumigan_ros.commands import build_engine as engine_command
 from illumigan_ros.commands import doctor
-from illumigan_ros.commands import engine as engine_command
 from illumigan_ros.commands.main import main
 
 PROGRAM = """

@@ -3,9 +3,9 @@ import subprocess
 import sys
 import time
 
-from illumigan_ros.deadline import deadline
+from illumigan_ros.node.process import deadline
 
-HANGS = "from illumigan_ros.deadline import deadline\nwith deadline(1):\n    while True: pass"
+HANGS = "from illumigan_ros.node.process import deadline\nwith deadline(1):\n    while True: pass"
 
 
 def test_a_process_that_hangs_is_ended():

@@ -1,27 +1,32 @@
-"""What every command of this package shares: ROS arguments beside our own, errors as one sentence, a ROS node."""
+"""What all commands share: ROS arguments beside our own, errors as one sentence, options, progress."""
 
 from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros.deadline import deadline
 
 if TYPE_CHECKING:
-    from rclpy.node import Node
-
     from illumigan_model.enhancer import Enhancer
+    from illumigan_ros.recordings.offline import BatchResult
 
+TRAINING_NEEDS = ("torch", "safetensors", "lightning_fabric", "tensorboard", "matplotlib")
+
+Model = Annotated[str, typer.Option(help="Name of shipped weights, or path of an .onnx, .safetensors or .pth file.")]
+Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes the best one that works here.")]
+Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
+
+MOST_FAILURES = 10
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -91,26 +96,11 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-@contextmanager
-def ros_node(name: str, ros_args: Sequence[str]) -> Iterator[Node]:
-    """Give a node inside an initialised rclpy; raises IllumiganError where ROS 2 is missing or refuses to start."""
-    # Pip's ROS wheels keep their resource index in the environment's prefix; a sourced distribution sets this itself.
-    os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
-    try:
-        import rclpy
-    except ImportError as error:
-        raise IllumiganError(
-            "ROS 2 is not there: source your distribution's setup.bash, or run pip install 'illumigan[ros]'."
-        ) from error
-    try:
-        rclpy.init(args=list(ros_args))
-        node = rclpy.create_node(name)
-    except Exception as error:
-        rclpy.try_shutdown()
-        raise IllumiganError(f"ROS 2 did not start: {str(error).splitlines()[0]}.") from error
-    try:
-        yield node
-    finally:
-        with deadline():
-            node.destroy_node()
-            rclpy.try_shutdown()
+def conclude(result: BatchResult, what: str, out: Path) -> None:
+    """Say what was done; raises FrameError, after the others were done, if inputs could not be read."""
+    print(f"{result.done} {what} enhanced into {out}")
+    for failure in result.failures[:MOST_FAILURES]:
+        print(f"skipped: {failure}")
+    if result.failures:
+        total = result.done + len(result.failures)
+        raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")

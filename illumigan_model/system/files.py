@@ -1,0 +1,97 @@
+"""Files are written whole or not at all, and a failure leaves one clear sentence.
+
+What is being written has another name in the same folder, `.NAME.UNIQUE.part.SUFFIX`: it keeps its suffix, by which
+some libraries choose the format, and takes its own name when it is complete and on the disk.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from illumigan_model.errors import FrameError, first_line
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def part_of(path: Path) -> Path:
+    """Return a name for what is to become a file, in the same folder; nobody else has the same."""
+    return path.with_name(f".{path.stem}.{uuid.uuid4().hex[:12]}.part{path.suffix}")
+
+
+def parts_in(folder: Path) -> Iterator[Path]:
+    """Give what is being written in a folder, or was left over there."""
+    yield from folder.glob(".*.part*")
+
+
+@contextmanager
+def whole_file(path: Path, mode: int | None = None) -> Iterator[Path]:
+    """Give the place to write a file to; it gets its name if nothing is raised, and is removed otherwise.
+
+    `mode` are the file's permissions; None leaves those that it is written with. Raises OSError.
+    """
+    part = part_of(path)
+    try:
+        yield part
+        put_in_place(part, path, mode)
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def put_in_place(part: Path, path: Path, mode: int | None = None) -> None:
+    """Give a file that is complete its name, once its content is on the disk. Raises OSError."""
+    if mode is not None:
+        part.chmod(mode)
+    sync(part)
+    part.replace(path)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    entry = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(entry)
+    finally:
+        os.close(entry)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a whole file or none; raises FrameError if the place cannot be written."""
+    try:
+        with whole_file(path) as part:
+            part.write_bytes(content)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write a JSON file; raises FrameError if the place cannot be written."""
+    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents; raises FrameError if that is not possible."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def unwritable(path: Path, error: Exception) -> FrameError:
+    """Return the error that says why a file cannot be written."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return FrameError(f"The disk is full: {path} could not be written and was removed; free space or go elsewhere.")
+    return FrameError(f"{path} cannot be written ({first_line(error)}).")
+
+
+def require_other_place(output: Path, source: Path) -> None:
+    """Raise FrameError if the output would overwrite its own source."""
+    if output.resolve() == source.resolve():
+        raise FrameError(f"{output} is the input itself; choose another place for the output.")

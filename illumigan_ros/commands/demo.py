@@ -1,0 +1,45 @@
+"""`illumigan demo`: the whole system at work, on footage of its own or on yours."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from illumigan_model.errors import FrameError
+from illumigan_ros.commands.command_line import Model, Runtime, parse_size, progress_bar, require_positive
+
+
+def command(
+    *,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; those of an earlier demo there are replaced.")
+    ] = Path("demo_out"),
+    bag: Annotated[Optional[Path], typer.Option(help="Use this bag instead of the built-in night drive.")] = None,
+    video: Annotated[Optional[Path], typer.Option(help="Use this video instead of the built-in night drive.")] = None,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
+    size: Annotated[str, typer.Option(help="Size of the built-in drive.")] = "640x360",
+    seconds: Annotated[float, typer.Option(help="How much footage to play.", min=0.5)] = 10.0,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+) -> None:
+    """Show it working: a night drive is played over DDS through the node, recorded, and drawn side by side."""
+    from illumigan_ros.demo.demo import DemoOptions, run_demo
+
+    if bag is not None and video is not None:
+        raise FrameError("Choose one of --bag and --video.")
+    require_positive("--seconds", seconds)
+    # Without this, a polite `kill` would leave the three processes to the kernel and half a bag on the disk.
+    signal.signal(signal.SIGTERM, _leave)
+    options = DemoOptions(out, bag or video, topic, parse_size(size), seconds, model, runtime)
+    recording, report = run_demo(options, progress_bar)
+    for name, value in report.items():
+        if not isinstance(value, dict):
+            print(f"  {name.replace('_', ' '):<16} {'unknown' if value is None else value}")
+    print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")
+
+
+def _leave(_signal: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)

@@ -1,0 +1,32 @@
+"""`illumigan enhance-bag`: a rosbag2."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from illumigan_ros.commands.command_line import Model, Runtime, Strength, conclude, open_enhancer, progress_bar
+
+
+def command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="rosbag2 folder, .mcap or .db3 file, or a video.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the new bag (mcap).")],
+    *,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic; needed if the bag has several.")] = None,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+    strength: Strength = 1.0,
+) -> None:
+    """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
+    from illumigan_ros.recordings import offline
+    from illumigan_ros.recordings.footage import Footage
+
+    with (
+        Footage(source, topic) as footage,
+        open_enhancer(model, runtime, strength=strength) as enhancer,
+        progress_bar("enhancing", footage.frame_count) as advance,
+    ):
+        result = offline.enhance_bag(footage, out, enhancer, advance)
+    conclude(result, "images", out)

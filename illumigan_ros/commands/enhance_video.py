@@ -1,0 +1,39 @@
+"""`illumigan enhance-video`: a video file."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from illumigan_ros.commands.command_line import Model, Runtime, Strength, conclude, open_enhancer, progress_bar
+
+
+def command(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video file.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264, no sound).")],
+    *,
+    side_by_side: Annotated[bool, typer.Option("--side-by-side", help="Show the input left of the result.")] = False,
+    attention: Annotated[Optional[Path], typer.Option(help="Write a second video with the attention map.")] = None,
+    display: Annotated[bool, typer.Option("--display", help="Show the frames in a window; q closes it.")] = False,
+    model: Model = "curve_grid",
+    runtime: Runtime = "auto",
+    strength: Strength = 1.0,
+) -> None:
+    """Enhance a video: same frame count, same frame rate. A side of odd length grows by one repeated pixel."""
+    from illumigan_ros.recordings import offline
+    from illumigan_ros.recordings.video import VideoReader
+
+    with ExitStack() as stack:
+        window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
+        frames = stack.enter_context(VideoReader(source))
+        enhancer = stack.enter_context(open_enhancer(model, runtime, strength=strength))
+        advance = stack.enter_context(progress_bar("enhancing", frames.frame_count))
+        result = offline.enhance_video(
+            frames, out, enhancer, advance, compare=side_by_side, attention=attention, window=window
+        )
+        rate = float(Fraction(frames.fps))
+    conclude(result, f"frames ({rate:.4g} fps, {enhancer.runtime})", out)

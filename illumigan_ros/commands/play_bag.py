@@ -1,0 +1,61 @@
+"""`illumigan play-bag` and the ROS executable `play_bag`: a bag or a video, published as a camera."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from illumigan_model.system.files import write_json
+from illumigan_ros.commands.command_line import require_positive, run
+from illumigan_ros.node.process import ros_node
+from illumigan_ros.recordings.footage import CAMERA_TOPICS, Footage
+from illumigan_ros.recordings.player import Player
+
+
+def command(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="BAG_OR_VIDEO", help="rosbag2 folder, .mcap, .db3 or a video file")],
+    *,
+    topic: Annotated[Optional[str], typer.Option(help="Image topic of the bag; needed if it has several.")] = None,
+    rate: Annotated[float, typer.Option(help="Speed: 2 plays twice as fast.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
+    clock: Annotated[bool, typer.Option("--clock", help="Publish the recorded time on /clock.")] = False,
+    restamp: Annotated[bool, typer.Option("--restamp", help="Put the current time into the headers.")] = False,
+    seconds: Annotated[Optional[float], typer.Option(help="Play only so many seconds of the footage.")] = None,
+    wait_for_subscribers: Annotated[int, typer.Option(help="Wait for so many subscribers before the first frame.")] = 0,
+    wait_timeout: Annotated[float, typer.Option(help="Seconds to wait for them.")] = 30.0,
+    report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of publishing (ns) as JSON.")] = None,
+) -> None:
+    """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
+    require_positive("--rate", rate)
+    require_positive("--seconds", seconds)
+    with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
+        player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
+        try:
+            player.wait_for_subscribers(wait_for_subscribers, wait_timeout)
+            print(f"playing {footage.name} on {node.resolve_topic_name(CAMERA_TOPICS[footage.image_type])}", flush=True)
+            player.play(footage.messages(seconds), rate)
+            while loop:
+                player.play(footage.messages(seconds), rate)
+            player.finish()
+        except KeyboardInterrupt:
+            pass
+        except Exception:
+            if node.context.ok():  # else it was only the interrupt, seen from inside a call
+                raise
+        print(f"published {player.count} images", flush=True)
+        if report is not None:
+            write_json(report, {"published": player.log})
+
+
+def main() -> None:
+    """Run the executable `play_bag`."""
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    app.command()(command)
+    run(app)
+
+
+if __name__ == "__main__":
+    main()
