@@ -33,7 +33,7 @@ from illumigan_model.generators.scopes import Core, Full
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.precisions import require_precision
 from illumigan_model.system.files import whole_file
-from illumigan_model.weights import find_weights, sha256
+from illumigan_model.weights import find_checkpoint, sha256
 
 GRAPHS = ("core", "full")
 SMALLEST_SIDE, LARGEST_SIDE = 16, 8192
@@ -67,13 +67,6 @@ def export_onnx(
             part.write_bytes(content)
     except OSError as error:
         raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
-
-
-def find_checkpoint(model: str) -> Path:
-    """Return the checkpoint of a model; raises ModelError if there is none."""
-    if model.endswith(".onnx"):
-        raise ModelError(f"{model} has been exported already; give the .safetensors or .pth file that it came from.")
-    return find_weights(model, (".safetensors", ".pth"))
 
 
 def licence_of(weights: Path) -> str:

@@ -1,7 +1,7 @@
 """The ONNX graph of a model, for the runtimes that run one; what a checkpoint says without PyTorch.
 
 A model that comes without its graph is exported once, in a process of its own, as that needs PyTorch; the graph is kept
-in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the sha256 of the checkpoint.
+in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the name, size and sha256 of what it was made of.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +16,7 @@ from tempfile import TemporaryDirectory
 from illumigan_model import __version__, weights
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.runtimes.onnx_metadata import read_metadata
 from illumigan_model.system.child_process import OnProgress, run_program, unwatched
 from illumigan_model.system.files import parts_in
 from illumigan_model.system.user_cache import cache_folder, remove_older_than_a_day
@@ -27,6 +27,7 @@ INNER_WH = {16: (352, 288), 32: (256, 208)}
 `illumigan export` makes graphs of any other size.
 """
 
+ARCHITECTURES = ("curve_grid", "attention_unet")
 FOREIGN = "not exported by illumigan"
 EXPORT_TIMEOUT = 300.0  # seconds
 EXPORT = """
@@ -58,12 +59,13 @@ class GraphFacts:
     reference: str
 
 
-def read_facts(metadata: Mapping[str, str], path: Path) -> GraphFacts:
-    """Return the facts in the metadata of a graph.
+def read_facts(path: Path) -> GraphFacts:
+    """Return the facts in the metadata of a graph's ONNX file.
 
     Raises:
         ModelError: it was not exported by this package, or is of a kind that runtimes do not run.
     """
+    metadata = written_metadata(path)
     try:
         graph, reference = metadata["graph"], metadata.get("reference", "")
         facts = GraphFacts(metadata["architecture"], size_of(metadata["size"]), metadata["precision"], reference)
@@ -89,26 +91,32 @@ def size_of(text: str) -> tuple[int, int]:
     return int(found.group(1)), int(found.group(2))
 
 
-def find_graph(model: str, on_progress: OnProgress = unwatched) -> Path:
+def find_graph(
+    model: str, on_progress: OnProgress = unwatched, size: str | None = None, timeout_s: float = EXPORT_TIMEOUT
+) -> Path:
     """Return the ONNX file of a model's core graph; it is made now if this is the first time it is wanted.
 
     Args:
         model: name of a shipped model or path of a weights file.
         on_progress: is called while it is made; what it raises ends that, leaves nothing behind and is raised here.
+        size: WIDTHxHEIGHT of the frames to make it for, instead of what suits the model.
+        timeout_s: seconds that making it may take.
 
     Raises:
         ModelError: there is no such model, it is somebody else's, or its graph cannot be made or kept here.
     """
-    found = weights.find_weights(model)
+    found = weights.find_weights(model) if size is None else weights.find_checkpoint(model)
     architecture = written_architecture(found)
     if found.suffix == ".onnx":
         return found
-    size = "" if architecture == "curve_grid" else "x".join(map(str, inner_size(found)))
-    kept = cache_folder("onnx") / f"{weights.sha256(found)}-{__version__}.onnx"
+    if size is None and architecture == "attention_unet":
+        size = "x".join(map(str, inner_size(found)))
+    key = filter(None, (found.stem, size, weights.sha256(found), __version__))
+    kept = cache_folder("onnx") / f"{'-'.join(key)}.onnx"
     if not is_whole(kept):
         try:
             kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            export(found, kept, size, on_progress)
+            export(found, kept, size or "", timeout_s, on_progress)
         except OSError as error:
             raise ModelError(
                 f"The model's graph cannot be kept ({error}); let XDG_CACHE_HOME name a folder that can be written."
@@ -124,14 +132,14 @@ def is_whole(graph: Path) -> bool:
         return False
 
 
-def export(checkpoint: Path, target: Path, size: str, on_progress: OnProgress) -> None:
+def export(checkpoint: Path, target: Path, size: str, timeout_s: float, on_progress: OnProgress) -> None:
     """Export a checkpoint in a process of its own; see `find_graph`. Raises OSError where it cannot be written."""
     remove_older_than_a_day(parts_in(target.parent))
     # another process may be at the same
     with TemporaryDirectory(prefix=".", suffix=".part", dir=target.parent, ignore_cleanup_errors=True) as folder:
         made = Path(folder) / "graph.onnx"
         command = [sys.executable, "-c", EXPORT, str(checkpoint.resolve()), str(made), size]
-        run_program(command, f"Exporting {checkpoint}", EXPORT_TIMEOUT, on_progress)
+        run_program(command, f"Exporting {checkpoint}", timeout_s, on_progress)
         made.replace(target)
 
 
@@ -156,15 +164,10 @@ def architecture_of(model: str) -> str:
 
 def written_architecture(path: Path) -> str:
     """Return the architecture that a file says it is of; raises ModelError if it is damaged or does not say."""
-    if path.suffix == ".pth":
-        return "attention_unet"
-    if path.suffix == ".onnx":
-        # an entry of the metadata as protobuf writes it: key, and value with its length
-        found = re.search(rb"\x0a\x0carchitecture\x12.(curve_grid|attention_unet)", path.read_bytes(), re.DOTALL)
-        if found is None:
-            raise ModelError(f"{path} was {FOREIGN} or is cut off (its metadata is missing); export the model again.")
-        return found.group(1).decode()
-    return written_metadata(path)["architecture"]
+    architecture = "attention_unet" if path.suffix == ".pth" else written_metadata(path).get("architecture")
+    if architecture not in ARCHITECTURES:
+        raise ModelError(f"{path} was {FOREIGN} or is cut off (its metadata is missing); export the model again.")
+    return architecture
 
 
 def inner_size(checkpoint: Path) -> tuple[int, int]:
@@ -175,16 +178,19 @@ def inner_size(checkpoint: Path) -> tuple[int, int]:
     return INNER_WH[16 if width <= 16 else 32]
 
 
-def written_metadata(checkpoint: Path) -> dict[str, str]:
-    """Return what a .safetensors file says of the generator in it; raises ModelError if it is damaged."""
+def written_metadata(path: Path) -> dict[str, str]:
+    """Return what an .onnx or a .safetensors file says of the generator in it; raises ModelError if it is damaged."""
     try:
-        with checkpoint.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if length > checkpoint.stat().st_size:
-                raise ValueError("it is cut off")
-            metadata = json.loads(file.read(length))["__metadata__"]
-        return {key: str(metadata[key]) for key in ("architecture", "config")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{checkpoint} is not a checkpoint of illumigan's ({error}); train or export it again."
-        ) from error
+        return read_metadata(path) if path.suffix == ".onnx" else read_header(path)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{path} was {FOREIGN} or is damaged ({error}); train or export it again.") from error
+
+
+def read_header(checkpoint: Path) -> dict[str, str]:
+    """Return the metadata in the header of a .safetensors file; raises OSError, ValueError and the like."""
+    with checkpoint.open("rb") as file:
+        length = int.from_bytes(file.read(8), "little")
+        if length > checkpoint.stat().st_size:
+            raise ValueError("it is cut off")
+        metadata = json.loads(file.read(length))["__metadata__"]
+    return {key: str(metadata[key]) for key in ("architecture", "config")}

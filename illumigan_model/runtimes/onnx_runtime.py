@@ -16,7 +16,7 @@ import onnxruntime
 
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
-from illumigan_model.runtimes.graphs import find_graph, read_facts, written_architecture
+from illumigan_model.runtimes.graphs import find_graph, read_facts
 from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 
@@ -37,11 +37,10 @@ class OnnxRuntime:
         """
         path = find_graph(model, on_progress)
         providers = [CPU] if on_cpu else present_providers()
-        # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
-        is_grid = written_architecture(path) == "curve_grid"
-        self.session = open_session(path, 1 if is_grid else threads, providers)
-        self.facts = read_facts(self.session.get_modelmeta().custom_metadata_map, path)
+        self.facts = read_facts(path)
         self.architecture, self.size = self.facts.architecture, self.facts.size
+        # A CurveGrid is too small to be shared out; while one core runs it, the others prepare the frame.
+        self.session = open_session(path, 1 if self.architecture == "curve_grid" else threads, providers)
         self.input = self.session.get_inputs()[0].name
         wanted, used = providers[0], self.session.get_providers()[0]
         self.notes = [] if used == wanted else [f"onnxruntime: {wanted} is installed but does not load; {used} runs."]

@@ -29,15 +29,13 @@ class OpenvinoRuntime:
         import openvino
 
         path = find_graph(model, on_progress)
+        self.facts = read_facts(path)
+        self.architecture, self.size = self.facts.architecture, self.facts.size
         core = openvino.Core()
         try:
             graph = core.read_model(path)
         except RuntimeError as error:
             raise ModelError(f"{path} is not an ONNX model that OpenVINO can load; export it again.") from error
-        # OpenVINO keeps an ONNX file's metadata among the model's run-time information
-        about = {key: str(value.value) for key, value in graph.get_rt_info()["framework"].items()}
-        self.facts = read_facts(about, path)
-        self.architecture, self.size = self.facts.architecture, self.facts.size
         # CurveGrid is too small to gain anything
         has_bf16 = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         gains = has_bf16 and self.architecture == "attention_unet"

@@ -17,7 +17,6 @@ import numpy as np
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.graphs import GraphFacts, find_graph, read_facts
-from illumigan_model.runtimes.onnx_runtime import CPU, open_session
 from illumigan_model.runtimes.precisions import TOLERANCES
 from illumigan_model.system.child_process import OnProgress, unwatched
 from illumigan_model.tensorrt import cuda
@@ -26,7 +25,7 @@ from illumigan_model.tensorrt.engine_folder import in_use
 
 
 def open_tensorrt(
-    model: str, threads: int, on_progress: OnProgress = unwatched, precisions: tuple[str, ...] = ("fp16", "fp32")
+    model: str, _threads: int, on_progress: OnProgress = unwatched, precisions: tuple[str, ...] = ("fp16", "fp32")
 ) -> TensorrtRuntime:
     """Return the runtime of a model whose engine has been built, in the first precision that is there and right.
 
@@ -38,7 +37,7 @@ def open_tensorrt(
     from illumigan_model.tensorrt import engine_cache  # type: ignore[attr-defined]
 
     graph = find_graph(model, on_progress)
-    facts = read_facts(open_session(graph, threads, [CPU]).get_modelmeta().custom_metadata_map, graph)
+    facts = read_facts(graph)
     errors: list[str] = []  # in words: an exception would keep what it happened to, and its memory on the GPU
     for precision in precisions:
         try:

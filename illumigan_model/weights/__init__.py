@@ -54,6 +54,13 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     raise ModelError(f"There is no model named {model!r}; give one of {available_models()} or a file of weights.")
 
 
+def find_checkpoint(model: str) -> Path:
+    """Return the checkpoint of a model; raises ModelError if there is none."""
+    if model.endswith(".onnx"):
+        raise ModelError(f"{model} has been exported already; give the .safetensors or .pth file that it came from.")
+    return find_weights(model, (".safetensors", ".pth"))
+
+
 def verify(path: Path) -> None:
     """Check a file against its recorded sha256.
 

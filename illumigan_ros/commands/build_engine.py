@@ -5,20 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 from rich.console import Console
 
-from illumigan_model import __version__
-from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.graphs import find_graph
-from illumigan_model.system.files import make_folder
-from illumigan_model.system.user_cache import cache_folder
 from illumigan_model.tensorrt import engine_cache
 from illumigan_model.tensorrt.engine_cache import PATIENCE_S
-from illumigan_model.weights import sha256
 from illumigan_ros.commands.command_line import Model, require_positive
 
 LOG_PERIOD = 10.0  # seconds between two lines where there is no terminal
@@ -51,7 +45,7 @@ def build_engine(model: str, precision: str, size: str | None, timeout_s: float)
         ModelError: there is no TensorRT here, or the graph or the engine cannot be made; the message says why.
     """
     engine_cache.TENSORRT.facts()  # before minutes are spent on a graph that nothing here can run
-    graph = find_graph(model) if size is None else graph_of_size(model, size)
+    graph = find_graph(model, size=size, timeout_s=timeout_s)
     began = time.monotonic()
     with shown(f"{graph.name} ({precision})") as on_progress:
         engine = engine_cache.build(graph, precision, timeout_s, on_progress, engine_cache.TENSORRT)
@@ -59,28 +53,6 @@ def build_engine(model: str, precision: str, size: str | None, timeout_s: float)
     print(f"The engine of {graph.name} ({precision}, {megabytes:.1f} MB) is there after {took:.0f} s: {engine}")
     runtime = "tensorrt" if precision == "fp16" else "tensorrt-fp32"
     print(f"It runs with: model {model if size is None else graph}, runtime {runtime}")
-
-
-def graph_of_size(model: str, size: str) -> Path:
-    """Return the graph of a model for frames of a size, made now unless it was made before.
-
-    Raises:
-        ModelError: PyTorch is missing, the model cannot be loaded, or has no graph of that size.
-    """
-    try:
-        from illumigan_model.export.export import export_onnx, find_checkpoint
-    except ImportError as error:
-        raise ModelError(
-            f"A graph is made by PyTorch, and {error.name} is missing: pip install 'illumigan[train]'."
-        ) from error
-
-    checkpoint = find_checkpoint(model)
-    folder = cache_folder("onnx")
-    make_folder(folder)
-    graph = folder / f"{checkpoint.stem}-{size}-{sha256(checkpoint)[:12]}-{__version__}.onnx"
-    if not graph.exists():
-        export_onnx(checkpoint, graph, "core", size)
-    return graph
 
 
 @contextmanager
