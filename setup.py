@@ -18,7 +18,10 @@ setup(
     ],
     package_dir={"illumigan_training": "training"},
     package_data={
-                "illumigan_model.runtimes": ["night.png"],
+        "illumigan_model": ["py.typed"],
+        "illumigan_ros": ["py.typed"],
+        "illumigan_training": ["py.typed"],
+        "illumigan_model.runtimes": ["night.png"],
         "illumigan_model.torch2trt": ["converters.txt"],
         "illumigan_model.weights": ["*"],
         "illumigan_training.evaluation": ["niqe_parameters.*"],

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+import illumigan_model
+
 ROOT = Path(__file__).parents[1]
 ROOMS = {"illumigan_model": "illumigan_model", "illumigan_training": "training", "illumigan_ros": "illumigan_ros"}
 EXECUTABLES = ["enhance_node", "play_bag", "record_bag"]
@@ -104,6 +106,22 @@ def test_the_command_and_the_enhancer_start_without_torch_and_ros() -> None:
     imports = "import sys, illumigan_ros.commands.main, illumigan_model.enhancer; print(*sys.modules)"
     loaded = run(sys.executable, "-c", imports)
     assert not {"torch", "rclpy"} & set(loaded.split())
+
+
+def test_importing_the_model_is_cheap_and_gives_the_enhancer_when_it_is_asked_for() -> None:
+    run(sys.executable, "-c", "import sys, illumigan_model as m; assert not {'numpy', 'cv2'} & set(sys.modules)")
+    offered = "from illumigan_model import EnhancedFrame, Enhancer, __version__, available_models; print("
+    shown = run(sys.executable, "-c", f"{offered}Enhancer.__name__, EnhancedFrame.__name__, available_models())")
+    assert shown.startswith("Enhancer EnhancedFrame ['attention_unet', ")
+    with pytest.raises(ImportError):
+        from illumigan_model import Dimmer  # noqa: F401
+
+
+def test_there_is_one_version(metadata: Message) -> None:
+    assert metadata["Version"] == illumigan_model.__version__ == run("illumigan", "--version").split()[1]
+    assert f"<version>{metadata['Version']}</version>" in (ROOT / "package.xml").read_text()
+    heading = (ROOT / "CHANGELOG.rst").read_text().split("\n----", 2)[0].splitlines()[-1]
+    assert heading.startswith(("Forthcoming", f"{metadata['Version']} ("))
 
 
 def test_package_xml_is_valid_and_names_the_same_version(metadata: Message) -> None:

@@ -16,7 +16,6 @@ import json
 import platform
 import subprocess
 import time
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +30,7 @@ from illumigan_model.attention import attention
 from illumigan_model.errors import IllumiganError
 from illumigan_model.system.files import whole_file
 from illumigan_model.system.machine import processor_name
+from illumigan_model.version import __version__
 from illumigan_training.data.folders import Entry, write_manifest
 
 STATE = "resume.pt"
@@ -120,7 +120,7 @@ def circumstances() -> dict[str, str]:
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else processor_name()
     return {
         "revision": revision,
-        "illumigan": metadata.version("illumigan"),
+        "illumigan": __version__,
         "torch": torch.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.machine()}, {device}",

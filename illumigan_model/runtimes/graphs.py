@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from illumigan_model import __version__, weights
+from illumigan_model import weights
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.runtimes.onnx_metadata import read_metadata
 from illumigan_model.system.child_process import OnProgress, run_program, unwatched
 from illumigan_model.system.files import parts_in
 from illumigan_model.system.user_cache import cache_folder, remove_older_than_a_day
+from illumigan_model.version import __version__
 
 INNER_WH = {16: (352, 288), 32: (256, 208)}
 """Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
@@ -35,6 +36,7 @@ import sys
 import tempfile
 from pathlib import Path
 from illumigan_model.errors import ModelError
+from illumigan_model.version import __version__
 
 target = Path(sys.argv[2])
 tempfile.tempdir = str(target.parent)  # where it is removed, however this ends

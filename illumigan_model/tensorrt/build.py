@@ -15,11 +15,11 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from illumigan_model import __version__
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.precisions import require_precision
 from illumigan_model.system.machine import l4t_release
 from illumigan_model.tensorrt import cuda
+from illumigan_model.version import __version__
 
 MODULES = ("tensorrt", "tensorrt_rtx")
 NEEDED = {"__version__", "Builder", "BuilderFlag", "ILogger", "NetworkDefinitionCreationFlag", "OnnxParser", "Runtime"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -21,6 +20,7 @@ from rich.table import Table
 
 from illumigan_model.errors import IllumiganError, ModelError, first_line
 from illumigan_model.system.machine import cores
+from illumigan_model.version import __version__, installed_version
 from illumigan_ros.node.environment import MALLOC, profiles_variable, shared_file
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.video import load_av
@@ -63,19 +63,9 @@ def examine() -> bool:
     return base_works
 
 
-def version(*names: str) -> str | None:
-    """Return the version of the first of these distributions that is installed."""
-    for name in names:
-        try:
-            return importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return None
-
-
 def look_at_machine() -> Iterator[Finding]:
     """Python, processor, graphics card, display."""
-    yield Finding("illumigan", GOOD, f"{version('illumigan')} in {Path(__file__).parents[2]}")
+    yield Finding("illumigan", GOOD, f"{__version__} in {Path(__file__).parents[2]}")
     yield Finding("python", GOOD, f"{platform.python_version()} ({sys.executable})")
     yield Finding("processor", GOOD, f"{cores()} cores, {platform.machine()}")
     yield _gpu()
@@ -122,7 +112,7 @@ def look_at_enhancer() -> Iterator[Finding]:
         except ModelError as error:
             yield Finding(f"weights {model}", BAD, str(error))
     slow = kernel_reason()
-    kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {version('numba')}"
+    kernel = f"NumPy, many times slower than numba: {slow}" if slow else f"numba {installed_version('numba')}"
     yield Finding("kernel", NOTE if slow else GOOD, kernel)
     threads = cores()
     for name in RUNTIMES:
@@ -137,7 +127,9 @@ def _runtime(name: str, threads: int) -> Finding:
 
     package = name.removesuffix("-cpu").removesuffix("-fp32")
     if name == CONVERTS_FOR_MINUTES and importlib.util.find_spec(name) is not None:
-        return Finding(f"runtime {name}", NOTE, f"{version(name) or ''} is installed, and not tried: it takes minutes")
+        return Finding(
+            f"runtime {name}", NOTE, f"{installed_version(name) or ''} is installed, and not tried: it takes minutes"
+        )
     try:
         chain, _ = open_runtime("curve_grid", name, threads)
         how = chain.describe()
@@ -148,7 +140,7 @@ def _runtime(name: str, threads: int) -> Finding:
         return Finding(f"runtime {name}", NOTE, str(error).removeprefix(f"{name}: "))
     except Exception as error:  # a broken library may raise anything
         return Finding(f"runtime {name}", NOTE, f"{type(error).__name__}: {first_line(error)}; install {package} again")
-    which = f"{version(package) or ''} {how}".strip()
+    which = f"{installed_version(package) or ''} {how}".strip()
     return Finding(f"runtime {name}", GOOD, f"{which}; one 1280x720 frame {took:.1f} ms")
 
 
@@ -223,7 +215,7 @@ def look_at_ros() -> Iterator[Finding]:
     except IllumiganError as error:
         yield Finding("rclpy", BAD, str(error))
         return
-    yield Finding("rclpy", GOOD, f"{version('rclpy', 'ros-rclpy') or ''} makes a node")
+    yield Finding("rclpy", GOOD, f"{installed_version('rclpy') or installed_version('ros-rclpy') or ''} makes a node")
     yield Finding("middleware", GOOD, middleware)
     domain, reach = os.environ.get("ROS_DOMAIN_ID", "0"), os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
     yield Finding("discovery", GOOD, f"domain {domain}, range {reach}")

@@ -5,11 +5,11 @@ They import what they need when they run: files are enhanced without ROS and wit
 
 from __future__ import annotations
 
-import importlib.metadata
 from typing import Annotated
 
 import typer
 
+from illumigan_model import __version__
 from illumigan_ros.commands import (
     benchmark,
     build_engine,
@@ -39,7 +39,7 @@ app = typer.Typer(
 @app.callback(invoke_without_command=True)
 def _options(version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False) -> None:
     if version:
-        print(f"illumigan {importlib.metadata.version('illumigan')}")
+        print(f"illumigan {__version__}")
         raise typer.Exit
 
 

@@ -8,7 +8,6 @@ which would slow down whoever comes next.
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ import numpy as np
 
 from illumigan_model.frames.baselines import clahe
 from illumigan_model.system.machine import cores, processor_name
+from illumigan_model.version import installed_version
 from illumigan_ros.measure.baselines import Contender, copier, zero_dce
 from illumigan_ros.measure.turns import take_turns
 
@@ -161,10 +161,5 @@ def describe_machine() -> dict[str, Any]:
 
 def installed_versions() -> dict[str, str]:
     """Return the versions of the packages that matter here and are installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
+    found = {name: installed_version(name) for name in PACKAGES}
+    return {name: version for name, version in found.items() if version}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import random
 import socket
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 from illumigan_model.errors import IllumiganError
+from illumigan_model.version import installed_version
 
 # Without these, glibc returns each frame's memory to the system and gets it back page by page.
 MALLOC = {
@@ -59,18 +59,10 @@ def ros_environment() -> dict[str, str]:
 def profiles_variable() -> str:
     """Return the environment variable that names Fast DDS' profile file; version 3, from Kilted on, renamed it."""
     distribution = os.environ.get("ROS_DISTRO")
-    if distribution is None and _has_jazzy_wheels():
+    if distribution is None and installed_version("ros-jazzy-rclpy"):
         distribution = "jazzy"
     is_old = distribution in ("humble", "iron", "jazzy")
     return "FASTRTPS_DEFAULT_PROFILES_FILE" if is_old else "FASTDDS_DEFAULT_PROFILES_FILE"
-
-
-def _has_jazzy_wheels() -> bool:
-    try:
-        importlib.metadata.version("ros-jazzy-rclpy")
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True
 
 
 def _free_domain() -> int:
