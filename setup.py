@@ -39,7 +39,8 @@ setup(
         "numba>=0.56",
         "typer>=0.9",
         "rich>=12",
-        "rosbags>=0.10.11",
+        "mcap>=1.1",
+        "rosbags>=0.11",
         "pyyaml>=5.4",
     ],
     extras_require={

@@ -95,14 +95,14 @@ def night_video(tmp_path):
 
 
 @pytest.fixture
-def night_bag(tmp_path):
-    with BagWriter(tmp_path / "night_bag", "sqlite3") as bag:
+def night_bag(tmp_path, as_sqlite):
+    with BagWriter(tmp_path / "night_bag") as bag:
         bag.add_topic("/camera/image_raw", IMAGE)
         bag.add_topic("/camera/camera_info", CAMERA_INFO)
         for stamp in STAMPS:
             bag.write("/camera/image_raw", stamp + 5, image_cdr(NIGHT, stamp, "front"))
             bag.write("/camera/camera_info", stamp + 5, camera_info_cdr(160, 120, stamp, "front"))
-    return tmp_path / "night_bag"
+    return as_sqlite(tmp_path / "night_bag")
 
 
 def test_version_and_help():

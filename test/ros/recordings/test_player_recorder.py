@@ -17,7 +17,6 @@ from illumigan_ros.recordings import player
 from illumigan_ros.recordings.bags import (
     CAMERA_INFO,
     IMAGE,
-    BagMessage,
     BagReader,
     BagWriter,
     camera_info_cdr,
@@ -25,6 +24,7 @@ from illumigan_ros.recordings.bags import (
     image_cdr,
 )
 from illumigan_ros.recordings.footage import picture_of
+from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.player import read_ahead
 from illumigan_ros.recordings.video import VideoWriter
 
@@ -61,11 +61,11 @@ def frame(index):
 
 @pytest.fixture
 def drive(tmp_path):
-    return write_drive(tmp_path / "drive", "mcap")
+    return write_drive(tmp_path / "drive")
 
 
-def write_drive(path, storage):
-    with BagWriter(path, storage) as bag:
+def write_drive(path):
+    with BagWriter(path) as bag:
         bag.add_topic("/camera/image_raw", IMAGE)
         bag.add_topic("/camera/camera_info", CAMERA_INFO)
         for index, stamp in enumerate(STAMPS):
@@ -87,8 +87,8 @@ def finish(child, code=0):
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_a_bag_played_and_recorded_is_the_same_bag(launch, tmp_path, storage):
-    drive = write_drive(tmp_path / "drive", storage)
+def test_a_bag_played_and_recorded_is_the_same_bag(launch, drive, tmp_path, storage, as_sqlite):
+    drive = drive if storage == "mcap" else as_sqlite(drive)
     recorder = launch("recorder", tmp_path / "copy", "image", "camera_info", "--max-messages", 24, "--report",
                       tmp_path / "received.json")  # fmt: skip
     player = launch("player", drive, "--wait-for-subscribers", 1, "--report", tmp_path / "published.json")
