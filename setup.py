@@ -78,6 +78,7 @@ setup(
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
+            "hypothesis>=6",
             "ruff",
             "mypy",
             "types-PyYAML",

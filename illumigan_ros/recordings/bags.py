@@ -101,7 +101,7 @@ class BagReader:
     @property
     def losses(self) -> list[str]:
         """One sentence for each thing that is known to be missing so far."""
-        return self._losses + [loss for storage in self._files for loss in storage.losses]
+        return [loss for storage in self._files for loss in storage.losses] + self._losses
 
     @property
     def topics(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ _CHUNK = struct.Struct("<QQQII")  # first time, last time, size, CRC, length of 
 RUN_BYTES = 4 << 20  # of messages outside chunks that are read and sorted together
 MOST_RECORD_BYTES = 1 << 30
 SLICE_BYTES = 1 << 16
+ZEROS_OF_A_POWER_CUT = 4096  # a page; fewer may be the end of a dark picture
 
 
 @dataclass
@@ -67,7 +68,7 @@ class DamagedMcap:
         self._damaged_chunks = 0
         self._file = path.open("rb")
         try:
-            self._size = os.fstat(self._file.fileno()).st_size
+            self._size = self._size_without_zeros()
             if self._file.read(len(MAGIC)) != MAGIC:
                 raise FrameError(f"{path.name} does not begin as an mcap file does")
             self._walk()
@@ -95,6 +96,20 @@ class DamagedMcap:
         """Close the file."""
         self._file.close()
 
+    def _size_without_zeros(self) -> int:
+        """Return the size of the file less the zeros that a power cut leaves where data was yet to be written."""
+        size = end = self._file.seek(0, os.SEEK_END)
+        while end > 0:
+            start = max(0, end - SLICE_BYTES)
+            self._file.seek(start)
+            content = self._file.read(end - start).rstrip(b"\0")
+            if content:
+                end = start + len(content)
+                break
+            end = start
+        self._file.seek(0)
+        return end if size - end >= ZEROS_OF_A_POWER_CUT else size
+
     def _walk(self) -> None:
         """Note where messages lie, up to the end of the data or of what is whole; then say what was lost."""
         position, closed, gaps = len(MAGIC), False, 0
@@ -113,7 +128,7 @@ class DamagedMcap:
             if next_chunk is None:
                 break
             position, gaps = next_chunk, gaps + 1
-        self.loss = self._describe(position, closed, gaps + self._damaged_chunks)
+        self.loss = self._describe(closed, gaps + self._damaged_chunks)
 
     def _step(self, position: int) -> int | None:
         """Note the record at a position and return where the next one is.
@@ -132,7 +147,7 @@ class DamagedMcap:
                 return None
             end = position + _HEAD.size + length
             if opcode == Opcode.CHUNK:
-                self._note_chunk(position, self._file.read(length), whole=end <= self._size)
+                self._note_chunk(position, self._file.read(min(length, self._size - position)), whole=end <= self._size)
             elif end <= self._size and opcode == Opcode.MESSAGE:
                 self._note_message(position, end, self._file.read(_MESSAGE.size))
             elif end <= self._size and opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
@@ -202,14 +217,10 @@ class DamagedMcap:
             return []
         return sorted(index.chunk_start_offset for index in summary.chunk_indexes) if summary else []
 
-    def _describe(self, position: int, closed: bool, places: int) -> str | None:
-        reasons = []
+    def _describe(self, closed: bool, places: int) -> str | None:
+        reasons = [] if closed else ["is cut off, as when its recorder is killed"]
         if places:
             reasons.append(f"is damaged in {places} place{'s' if places > 1 else ''}")
-        if not closed:
-            reasons.append("was never closed, as when its recorder is killed")
-            if position < self._size:
-                reasons.append(f"its last {self._size - position} bytes are no whole record")
         if not reasons:
             return None
         return f"{self.path.name} {' and '.join(reasons)}; {sum(self.counts.values())} messages of it are whole."

@@ -77,6 +77,8 @@ class McapFile:
 
     def write(self, channel: int, time_ns: int, raw: bytes | memoryview) -> None:
         """Append one message; `time_ns` (0 .. 2^64 - 1) is when it was recorded."""
+        if self._chunk.size + len(raw) > CHUNK_BYTES:  # so that a full disk costs as few messages as it can
+            self.flush()
         self._chunk.indexes.setdefault(channel, []).append((time_ns, self._chunk.size))
         head = MESSAGE_HEAD.pack(Opcode.MESSAGE, MESSAGE_HEAD.size - 9 + len(raw), channel, 0, time_ns, time_ns)
         self._chunk.add(head, raw)

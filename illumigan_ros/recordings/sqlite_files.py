@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from illumigan_model.errors import FrameError
 
+_HEADER_BYTES = 100
 _LOGS = ("-wal", "-journal")
 _TABLES = """
 CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, serialization_format TEXT NOT NULL);
@@ -48,12 +49,44 @@ def copy_with_logs(file: Path, folder: Path) -> Path:
     return copy
 
 
+def missing_pages(file: Path) -> int:
+    """Return how many pages its header counts that a SQLite file lacks, or of which it has a part; SQLite reads zeros.
+
+    The fields are those of https://sqlite.org/fileformat.html, section 1.3.
+    """
+    with file.open("rb") as opened:
+        head = opened.read(_HEADER_BYTES)
+    if len(head) < _HEADER_BYTES or head[24:28] != head[92:96]:  # an old writer has not kept the number of pages
+        return 0
+    return max(0, int.from_bytes(head[28:32], "big") - file.stat().st_size // _page_size(head))
+
+
+def _page_size(head: bytes) -> int:
+    size = int.from_bytes(head[16:18], "big")
+    return (1 << 16) if size == 1 else max(512, size)
+
+
+def _without_half_pages(file: Path, folder: Path) -> Path:
+    """Copy a SQLite file that was cut off so that its header agrees with the pages that are there."""
+    copy = folder / "cut.db3"
+    shutil.copyfile(file, copy)
+    with copy.open("r+b") as opened:
+        size = _page_size(opened.read(_HEADER_BYTES))
+        pages = file.stat().st_size // size
+        opened.truncate(pages * size)
+        opened.seek(28)
+        opened.write(pages.to_bytes(4, "big"))
+    return copy
+
+
 def recover(file: Path, folder: Path) -> Path:
-    """Copy the messages that can still be read of a damaged SQLite file into a whole one, in a folder; return that.
+    """Copy what can still be read of a damaged SQLite file into a whole one, in a folder; return that.
 
     Raises FrameError if none can be read.
     """
     target = folder / "recovered.db3"
+    if missing_pages(file):
+        file = _without_half_pages(file, folder)
     try:
         with (
             closing(sqlite3.connect(f"file:{quote(str(file.resolve()))}?mode=ro&immutable=1", uri=True)) as damaged,
@@ -76,12 +109,11 @@ def recover(file: Path, folder: Path) -> Path:
 def _copy_rows(damaged: sqlite3.Connection, whole: sqlite3.Connection) -> None:
     """Copy rows from the first one up to the damage, then from the last one down to it."""
     for order in ("ASC", "DESC"):
-        rows = damaged.execute(f"SELECT id, topic_id, timestamp, data FROM messages ORDER BY id {order}")
-        for row in _up_to_damage(rows):
+        for row in _rows_up_to_damage(damaged, order):
             if whole.execute("INSERT OR IGNORE INTO messages VALUES(?, ?, ?, ?)", row).rowcount == 0:
                 return
 
 
-def _up_to_damage(rows: sqlite3.Cursor) -> Iterator[Any]:
+def _rows_up_to_damage(damaged: sqlite3.Connection, order: str) -> Iterator[Any]:
     with suppress(sqlite3.DatabaseError):
-        yield from rows
+        yield from damaged.execute(f"SELECT id, topic_id, timestamp, data FROM messages ORDER BY id {order}")

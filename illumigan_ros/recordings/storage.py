@@ -87,6 +87,8 @@ class StorageFile:
             raise FrameError(f"The bag {self.path} cannot be read; it is damaged, truncated or no rosbag2.")
         self._kind, self._source = kind, self._named(source, kind)
         try:
+            if kind == bag_files.SQLITE and (missing := sqlite_files.missing_pages(self._source)):
+                raise FrameError(f"{missing} pages are missing")
             self._content = _Whole(self._source)
         except PermissionError:
             raise
