@@ -1,11 +1,10 @@
-"""What crashes, power cuts and bad copies leave of a bag: every whole message comes out, in order, and the rest is said."""
+"""What crashes, power cuts and bad copies leave of a bag: every whole message comes out in order, the rest is said."""
 
 import io
 import os
 import shutil
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 import zstandard
@@ -148,7 +147,8 @@ def test_zeros_at_the_end_of_a_file_as_a_power_cut_leaves_them_are_no_messages(t
     file.write_bytes(content[: len(content) // 2] + bytes(20_000))
     messages, losses = read(file)
     assert messages == MESSAGES[: len(messages)] and len(messages) > 2
-    assert losses == [f"power.mcap is cut off, as when its recorder is killed; {len(messages)} messages of it are whole."]
+    whole = f"{len(messages)} messages of it are whole."
+    assert losses == [f"power.mcap is cut off, as when its recorder is killed; {whole}"]
 
 
 def killed_sqlite(folder, *, checkpointed=6):
