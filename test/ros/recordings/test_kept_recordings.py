@@ -159,7 +159,7 @@ def record(tmp_path):
         code += "".join(f"typestore().fielddefs.pop({name!r})\n" for name in undefined)
         if most_bytes:
             code += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))\n"
-        code += "from illumigan_ros.recordings.recorder import main\nmain()"
+        code += "from illumigan_ros.commands.record_bag import main\nmain()"
         child = subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "bag", *map(str, arguments)],
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
