@@ -42,7 +42,8 @@ setup(
         "numba>=0.56",
         "typer>=0.9",
         "rich>=12",
-        "rosbags>=0.10.11",
+        "mcap>=1.1",
+        "rosbags>=0.11",
         "pyyaml>=5.4",
     ],
     extras_require={
@@ -80,6 +81,7 @@ setup(
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
+            "hypothesis>=6",
             "ruff",
             "mypy",
             "types-PyYAML",

@@ -17,6 +17,10 @@ class Stopped(IllumiganError):
     """What was under way is not wanted any longer."""
 
 
+class Incomplete(IllumiganError):
+    """A run did what it could, and something is missing in the end; commands end in exit code 1."""
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of what a library or the system says, to be quoted in a sentence: without a full stop.
 

@@ -10,7 +10,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,14 @@ def sync(path: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a whole file or none; raises FrameError if the place cannot be written."""
+    write_pieces(path, [content])
+
+
+def write_pieces(path: Path, pieces: Iterable[bytes]) -> None:
+    """Write a whole file, piece by piece, or none; raises FrameError if the place cannot be written."""
     try:
-        with whole_file(path) as part:
-            part.write_bytes(content)
+        with whole_file(path) as part, part.open("wb") as file:  # which is closed before it gets its name
+            file.writelines(pieces)
     except OSError as error:
         raise unwritable(path, error) from error
 

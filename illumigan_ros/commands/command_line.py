@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_model.errors import FrameError, IllumiganError, Incomplete
+from illumigan_ros.commands.signals import leaving_on_signals
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -27,6 +28,7 @@ Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes th
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
 
 MOST_FAILURES = 10
+INCOMPLETE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
 
@@ -45,7 +47,11 @@ def run(app: typer.Typer) -> None:
     """Run a command line; bad input ends in one sentence and exit code 2 instead of a traceback."""
     own, ros = split_ros_args(sys.argv[1:])
     try:
-        app(args=own, obj=ros)
+        with leaving_on_signals():
+            app(args=own, obj=ros)
+    except Incomplete as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(INCOMPLETE)
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(BAD_INPUT)
@@ -64,13 +70,17 @@ def open_enhancer(model: str, runtime: str, **settings: Any) -> Enhancer:
     """Return an Enhancer that tells on stderr why no better runtime is used, and when another one has to take over."""
     from illumigan_model.enhancer import Enhancer
 
-    def warn(text: str) -> None:
-        print(f"warning: {text}", file=sys.stderr)
-
-    enhancer = Enhancer(model, runtime, on_takeover=warn, **settings)
+    enhancer = Enhancer(model, runtime, on_takeover=lambda text: warn([text]), **settings)
     for reason in enhancer.runtime_reasons:
         print(f"note: {reason}", file=sys.stderr)
     return enhancer
+
+
+def warn(sentences: Iterable[str]) -> None:
+    """Print warnings on stderr; a terminal that is gone stops nothing."""
+    for sentence in sentences:
+        with suppress(OSError):
+            print(f"warning: {sentence}", file=sys.stderr, flush=True)
 
 
 def require_positive(option: str, value: float | None) -> None:
@@ -97,10 +107,16 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 
 def conclude(result: BatchResult, what: str, out: Path) -> None:
-    """Say what was done; raises FrameError, after the others were done, if inputs could not be read."""
+    """Say what was done.
+
+    Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something.
+    """
     print(f"{result.done} {what} enhanced into {out}")
+    warn(result.losses)
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")
     if result.failures:
         total = result.done + len(result.failures)
         raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")
+    if result.losses:
+        raise Incomplete(f"The source is not complete, see the warnings above; {out} has all {what} that can be read.")

@@ -7,7 +7,16 @@ from typing import Annotated, Optional
 
 import typer
 
-from illumigan_ros.commands.command_line import Model, Runtime, Strength, conclude, open_enhancer, progress_bar
+from illumigan_ros.commands.command_line import (
+    INTERRUPTED,
+    Model,
+    Runtime,
+    Strength,
+    conclude,
+    open_enhancer,
+    progress_bar,
+    warn,
+)
 
 
 def command(
@@ -28,5 +37,10 @@ def command(
         open_enhancer(model, runtime, strength=strength) as enhancer,
         progress_bar("enhancing", footage.frame_count) as advance,
     ):
-        result = offline.enhance_bag(footage, out, enhancer, advance)
+        warn(footage.notes)
+        try:
+            result = offline.enhance_bag(footage, out, enhancer, advance)
+        except (KeyboardInterrupt, SystemExit) as stop:
+            warn([f"{out} was not finished and has been removed; run it again."])
+            raise SystemExit(stop.code if isinstance(stop, SystemExit) else INTERRUPTED) from None
     conclude(result, "images", out)

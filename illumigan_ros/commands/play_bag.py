@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from illumigan_model.system.files import write_json
-from illumigan_ros.commands.command_line import require_positive, run
+from illumigan_model.errors import Incomplete
+from illumigan_model.system.files import write_pieces
+from illumigan_ros.commands.command_line import require_positive, run, warn
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, Footage
 from illumigan_ros.recordings.player import Player
@@ -32,6 +34,7 @@ def command(
     require_positive("--rate", rate)
     require_positive("--seconds", seconds)
     with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
+        warn(footage.notes)
         player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
         try:
             player.wait_for_subscribers(wait_for_subscribers, wait_timeout)
@@ -40,14 +43,17 @@ def command(
             while loop:
                 player.play(footage.messages(seconds), rate)
             player.finish()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM, SIGHUP: the way to end a loop
             pass
         except Exception:
             if node.context.ok():  # else it was only the interrupt, seen from inside a call
                 raise
         print(f"published {player.count} images", flush=True)
-        if report is not None:
-            write_json(report, {"published": player.log})
+        if player.log is not None and report is not None:
+            write_pieces(report, chain([b'{"published": '], player.log.json(), [b"}\n"]))
+        warn(footage.losses)
+        if footage.losses:
+            raise Incomplete(f"{source} was played as far as it can be read.")
 
 
 def main() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
 
-from illumigan_model.errors import IllumiganError
-from illumigan_model.system.files import write_json
-from illumigan_ros.commands.command_line import require_positive, run
+from illumigan_model.errors import IllumiganError, Incomplete
+from illumigan_model.system.files import write_pieces
+from illumigan_ros.commands.command_line import require_positive, run, warn
+from illumigan_ros.commands.signals import stopping_on_signals
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.bags import BagWriter
 from illumigan_ros.recordings.recorder import Recorder, record
+from illumigan_ros.recordings.writer_thread import WriterThread
 
 
 def command(
@@ -23,31 +27,61 @@ def command(
     idle: Annotated[Optional[float], typer.Option(help="Stop after so many seconds without a message.")] = None,
     max_messages: Annotated[Optional[int], typer.Option(help="Stop after so many messages.")] = None,
     wait: Annotated[
-        Optional[float], typer.Option(help="Give up on a topic without publisher after so many seconds.")
+        Optional[float], typer.Option(help="Leave out a topic that has no publisher after so many seconds.")
     ] = None,
     report: Annotated[Optional[Path], typer.Option(help="Write stamps and times of reception (ns) as JSON.")] = None,
 ) -> None:
-    """Record topics into an mcap bag until Ctrl-C; the bag and its count are complete when the command returns."""
+    """Record topics into an mcap bag until Ctrl-C; the bag and its count are complete when the command returns.
+
+    Whatever ends it, what was recorded is kept; where something is missing, it is said and the exit code is 1.
+    """
     require_positive("--idle", idle)
     require_positive("--wait", wait)
-    with ros_node("record_bag", context.obj or []) as node, BagWriter(out) as bag:
-        recorder = Recorder(node, bag, topics)
+    with stopping_on_signals() as stop, ros_node("record_bag", context.obj or []) as node:
+        writer = WriterThread(BagWriter(out, keep=True))
+        failure = None
         try:
-            record(node, recorder, wait, idle, max_messages)
-        except KeyboardInterrupt:
-            pass
-        except IllumiganError:
-            raise
-        except Exception:
-            if node.context.ok():  # else it was only the interrupt, seen from inside a call
-                raise
-        recorder.writer.finish()
-        counts = ", ".join(f"{topic} {len(times)}" for topic, times in recorder.received.items())
-        print(f"recorded {recorder.count} messages ({counts})", flush=True)
-        if recorder.writer.dropped:
-            print(f"the disk was too slow for {recorder.writer.dropped} more messages", flush=True)
+            recorder = Recorder(node, writer, topics, lambda text: warn([text]), keep_logs=report is not None)
+            record(node, recorder, writer, stop, wait=wait, idle=idle, most=max_messages)
+        except Exception as error:
+            # Without a context it was only the interrupt, seen from inside a call.
+            failure = error if isinstance(error, IllumiganError) or node.context.ok() else None
+        writer.finish()
+        if (failure or writer.error) and not any(writer.bag.counts.values()):
+            writer.bag.discard()  # it holds nothing, and would stand in the way of the next one
+        if failure is not None:
+            raise failure
+        _tell(recorder, writer)
         if report is not None:
-            write_json(report, {"received": recorder.received, "dropped": recorder.writer.dropped})
+            write_pieces(report, _report(recorder, writer))
+    _require_complete(recorder, writer)
+
+
+def _tell(recorder: Recorder, writer: WriterThread) -> None:
+    counts = writer.bag.counts
+    listed = ", ".join(f"{topic} {counts.get(topic, 0)}" for topic in recorder.topics)
+    print(f"recorded {sum(counts.values())} messages ({listed})", flush=True)
+    if writer.dropped:
+        print(f"the disk was too slow for {writer.dropped} more messages", flush=True)
+
+
+def _require_complete(recorder: Recorder, writer: WriterThread) -> None:
+    """Raise Incomplete if the bag lacks something that was to be recorded."""
+    lost = recorder.received.total() - sum(writer.bag.counts.values()) - writer.dropped
+    if writer.error is not None:
+        raise Incomplete(f"{writer.error} The last {lost} messages are not among it.")
+    if writer.refused:
+        raise Incomplete(f"{writer.bag.path} lacks {writer.refused} messages that could not be written.")
+    if recorder.left_out:
+        raise Incomplete(f"{writer.bag.path} has not all that was wanted; see the warnings above.")
+
+
+def _report(recorder: Recorder, writer: WriterThread) -> Iterator[bytes]:
+    yield b'{"received": {'
+    for number, (topic, log) in enumerate((recorder.logs or {}).items()):
+        yield f"{', ' if number else ''}{json.dumps(topic)}: ".encode()
+        yield from log.json()
+    yield f'}}, "dropped": {writer.dropped}}}\n'.encode()
 
 
 def main() -> None:

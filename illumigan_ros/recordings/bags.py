@@ -1,4 +1,4 @@
-"""Rosbag2 (mcap and sqlite3) in and out through `rosbags`; needs no ROS installation.
+"""Rosbag2 (mcap and sqlite3) in and out; needs no ROS installation.
 
 Messages stay raw CDR wherever possible: the bytes of a bag go into `publisher.publish(...)` and come back from a raw
 subscription unchanged, so a header that nobody touches cannot change.
@@ -8,50 +8,26 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rosbags.interfaces import Connection, Qos, QosDurability, QosHistory, QosLiveliness, QosReliability, QosTime
-from rosbags.rosbag2 import Reader, StoragePlugin, Writer
-from rosbags.typesys import Stores, get_typestore
-from rosbags.typesys.store import Typestore
 
 from illumigan_model.errors import FrameError, first_line
-from illumigan_model.system.files import unwritable
+from illumigan_model.system.files import DISK_FULL, unwritable
+from illumigan_ros.recordings import bag_files, metadata
+from illumigan_ros.recordings.definitions import definition_of, typestore
+from illumigan_ros.recordings.mcap_file import McapFile
+from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.storage import StorageFile
 
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
-STORAGE_SUFFIXES = (".mcap", ".db3")
-
-_FOREVER = QosTime(2147483647, 4294967295)
-CAMERA_QOS = Qos(
-    history=QosHistory.KEEP_LAST,
-    depth=5,
-    reliability=QosReliability.RELIABLE,
-    durability=QosDurability.VOLATILE,
-    deadline=_FOREVER,
-    lifespan=_FOREVER,
-    liveliness=QosLiveliness.AUTOMATIC,
-    liveliness_lease_duration=_FOREVER,
-    avoid_ros_namespace_conventions=False,
-)
-
-
-@cache
-def typestore() -> Typestore:
-    """Return the standard ROS 2 message definitions; the camera messages are the same in every distribution."""
-    return get_typestore(Stores.LATEST)
-
-
-def is_bag(path: Path) -> bool:
-    """Tell whether a path looks like a rosbag2 (a folder, or an .mcap or .db3 file) rather than a video."""
-    return path.is_dir() or path.suffix in (*STORAGE_SUFFIXES, ".bag")
 
 
 def header_stamp_ns(raw: bytes | memoryview) -> int:
@@ -72,50 +48,65 @@ def restamped(raw: bytes | memoryview, stamp_ns: int) -> bytes:
     return bytes(copy)
 
 
-@dataclass(frozen=True)
-class BagMessage:
-    """One recorded message: its topic, type, time of recording (ns) and CDR bytes."""
-
-    topic: str
-    msgtype: str
-    time_ns: int
-    raw: bytes
-
-
 class BagReader:
-    """A rosbag2, read in the order of recording; use it as a context manager."""
+    """A rosbag2, read in the order of recording; use it as a context manager.
+
+    What a crash, a full disk or a bad copy has left of it is read as far as it goes: `losses` then has a sentence for
+    each thing that is missing (some show themselves only while messages are read), `notes` one for what else is odd.
+    """
 
     def __init__(self, path: Path) -> None:
-        """Open a bag folder or a bare .mcap or .db3 file.
+        """Open a bag folder or one of its files.
 
-        Raises FrameError if it is missing, damaged, or no rosbag2.
+        Raises FrameError if it is missing, no rosbag2, or so damaged that nothing can be read.
         """
         self.path = path
-        if path.suffix == ".bag":
-            raise FrameError(f"{path} is a ROS 1 bag; convert it first: rosbags-convert --src {path} --dst {path.stem}")
         if not path.exists():
             raise FrameError(f"There is no bag {path}.")
-        storage = self._storage(path)
         try:
-            self._reader = Reader(storage)
-            self._reader.open()
-        except Exception as error:  # rosbags lets many kinds through, depending on where the damage is
-            raise FrameError(_unreadable(path, error)) from error
+            if not path.is_dir() and bag_files.kind_of(path) == bag_files.ROS1:
+                convert = f"rosbags-convert --src {path} --dst {path.stem}"
+                raise FrameError(f"{path} is a ROS 1 bag; convert it first: {convert}")
+            found = bag_files.find_files(path)
+        except OSError as error:
+            raise FrameError(f"The bag {path} cannot be read ({first_line(error)}).") from error
+        if not found.files:
+            raise FrameError(f"{path} is no rosbag2: it has no metadata.yaml and no .mcap or .db3 file that is there.")
+        self._promised = found.promise.counts if found.promise else {}
+        self._losses, self.notes = found.losses, found.notes
+        self._files = self._open(found.files)
 
-    @staticmethod
-    def _storage(path: Path) -> Path:
-        """Return what to open: a recorder that crashed leaves its storage file without metadata.yaml."""
-        if not path.is_dir() or (path / "metadata.yaml").exists():
-            return path
-        files = [file for file in sorted(path.iterdir()) if file.suffix in STORAGE_SUFFIXES]
-        if len(files) != 1:
-            raise FrameError(f"{path} is no rosbag2: it has no metadata.yaml and {len(files)} .mcap or .db3 files.")
-        return files[0]
+    def _open(self, files: list[Path]) -> list[StorageFile]:
+        """Open each file; those of which nothing can be read are losses, if there are others."""
+        opened: list[StorageFile] = []
+        failures = []
+        try:
+            for file in files:
+                try:
+                    opened.append(StorageFile(file))
+                except FrameError as error:
+                    failures.append(error)
+                    continue
+                if len(files) > 1:
+                    opened[-1].rest()
+        except BaseException:
+            for storage in opened:
+                storage.close()
+            raise
+        if not opened:
+            raise failures[0]
+        self._losses += [str(error) for error in failures]
+        return opened
+
+    @property
+    def losses(self) -> list[str]:
+        """One sentence for each thing that is known to be missing so far."""
+        return [loss for storage in self._files for loss in storage.losses] + self._losses
 
     @property
     def topics(self) -> dict[str, str]:
         """Topic name -> message type, of everything in the bag."""
-        return {connection.topic: connection.msgtype for connection in self._reader.connections}
+        return {topic: msgtype for storage in self._files for topic, msgtype in storage.topics.items()}
 
     @property
     def image_topics(self) -> dict[str, str]:
@@ -123,8 +114,8 @@ class BagReader:
         return {topic: msgtype for topic, msgtype in self.topics.items() if msgtype in IMAGE_TYPES}
 
     def count(self, topic: str) -> int:
-        """Return how many messages a topic has."""
-        return self._reader.topics[topic].msgcount
+        """Return how many messages of a topic are there."""
+        return sum(storage.counts[topic] for storage in self._files)
 
     def pick_image_topic(self, wanted: str | None = None) -> str:
         """Return the wanted image topic, or the only one with images; raises FrameError that lists what there is."""
@@ -155,21 +146,30 @@ class BagReader:
         return neighbours[0] if neighbours else infos[0] if len(infos) == 1 else None
 
     def messages(self, topics: Sequence[str]) -> Iterator[BagMessage]:
-        """Yield the messages of some topics in the order of recording; raises FrameError where the bag is damaged."""
-        connections = [connection for connection in self._reader.connections if connection.topic in topics]
-        if not connections:
-            return
-        try:
-            for connection, time_ns, raw in self._reader.messages(connections):
-                yield BagMessage(connection.topic, connection.msgtype, time_ns, bytes(raw))
-        except GeneratorExit:
-            raise
-        except Exception as error:
-            raise FrameError(_unreadable(self.path, error)) from error
+        """Yield the messages of some topics in the order of recording; at the end `losses` has what did not come."""
+        came: Counter[str] = Counter()
+        for storage in self._files:
+            try:
+                for message in storage.messages(topics):
+                    came[message.topic] += 1
+                    yield message
+            except FrameError as error:
+                self._lose(str(error))
+            if len(self._files) > 1:
+                storage.rest()
+        for topic in topics:
+            promised = max(self._promised.get(topic, 0), self.count(topic))
+            if came[topic] < promised:
+                self._lose(f"{came[topic]} of {promised} messages on {topic} are there.")
+
+    def _lose(self, loss: str) -> None:
+        if loss not in self._losses:
+            self._losses.append(loss)
 
     def close(self) -> None:
         """Close the files."""
-        self._reader.close()
+        for storage in self._files:
+            storage.close()
 
     def __enter__(self) -> BagReader:
         """Return the open reader."""
@@ -181,66 +181,105 @@ class BagReader:
 
 
 class BagWriter:
-    """A new rosbag2; as a context manager it removes what it wrote when an error ends it, so no half bag remains."""
+    """A new rosbag2 (mcap), written as a context manager.
 
-    def __init__(self, path: Path, storage: str = "mcap") -> None:
-        """Create the bag folder; storage is "mcap" or "sqlite3".
+    The bag of a conversion, which can be repeated, is removed when an error ends the writing, so that no half bag
+    remains. With `keep`, what was written stays whatever happens, in a bag that is closed as well as it can be.
+    """
 
-        Raises FrameError if it exists already or cannot be created.
-        """
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        """Create the bag folder; raises FrameError if it exists already or cannot be created."""
         self.path = path
+        self._keep = keep
+        self._types: dict[str, str] = {}
+        self._channels: dict[str, int] = {}
+        self._entries: dict[str, tuple[str, str]] = {}
         if path.exists():
             raise FrameError(f"{path} exists already; remove it or choose another name.")
-        plugin = StoragePlugin.MCAP if storage == "mcap" else StoragePlugin.SQLITE3
-        # Version 8 keeps the QoS spelling that Humble and Jazzy read as well as Kilted.
-        self._writer = Writer(path, version=8, storage_plugin=plugin)
         try:
-            self._writer.open()
-        except Exception as error:
+            path.mkdir(parents=True)
+            self._file = McapFile(path / f"{path.name}.mcap")
+        except OSError as error:
+            with suppress(OSError):
+                path.rmdir()
             raise unwritable(path, error) from error
-        self._connections: dict[str, Connection] = {}
 
-    def add_topic(self, topic: str, msgtype: str) -> None:
-        """Announce a topic before its first message; msgtype as in "sensor_msgs/msg/Image"."""
-        if topic in self._connections:
-            return
-        if msgtype not in typestore().fielddefs:
-            raise FrameError(f"{topic} has the type {msgtype}, which is no standard ROS 2 message; leave it out.")
-        self._connections[topic] = self._writer.add_connection(
-            topic, msgtype, typestore=typestore(), offered_qos_profiles=[CAMERA_QOS]
-        )
+    @property
+    def counts(self) -> dict[str, int]:
+        """Topic -> number of messages in the file; what waits in memory is not among them."""
+        return {topic: self._file.counts[channel] for topic, channel in self._channels.items()}
+
+    def add_topic(self, topic: str, msgtype: str, *, reliable: bool = True, latched: bool = False) -> None:
+        """Announce a topic before its first message; msgtype as in "sensor_msgs/msg/Image".
+
+        `reliable` and `latched` (transient local) are the QoS that its publisher offers. Raises FrameError if the topic
+        has another type already.
+        """
+        known = self._types.setdefault(topic, msgtype)
+        if known != msgtype:
+            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {msgtype} as well.")
+        if topic not in self._channels:
+            definition, digest = definition_of(msgtype)
+            qos = metadata.qos_yaml(reliable=reliable, latched=latched)
+            self._channels[topic] = self._file.add_channel(topic, msgtype, definition, qos)
+            self._entries[topic] = (qos, digest)
 
     def write(self, topic: str, time_ns: int, raw: bytes | memoryview) -> None:
         """Append the CDR bytes of one message; raises FrameError when the disk takes no more."""
         try:
-            self._writer.write(self._connections[topic], time_ns, raw)
-        except Exception as error:
-            raise unwritable(self.path, error) from error
+            self._file.write(self._channels[topic], max(0, time_ns), raw)
+        except OSError as error:
+            raise self._full(error) from error
+
+    def flush(self) -> None:
+        """Put into the file what waits in memory; raises FrameError when the disk takes no more."""
+        try:
+            self._file.flush()
+        except OSError as error:
+            raise self._full(error) from error
 
     def close(self) -> None:
-        """Write index and metadata; raises FrameError when the disk takes no more."""
+        """Write index and metadata; raises FrameError when the disk takes no more, see `keep` for what then remains."""
         try:
-            self._writer.close()
-        except Exception as error:
-            self.discard()
-            raise unwritable(self.path, error) from error
+            self._file.close(self._write_metadata)
+        except OSError as error:
+            if not self._keep:
+                self.discard()
+            raise self._full(error) from error
 
     def discard(self) -> None:
         """Remove the bag."""
+        self._file.abandon()
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def _write_metadata(self) -> None:
+        counts = self.counts
+        entries = [
+            metadata.TopicEntry(topic, self._types[topic], *entry, counts[topic])
+            for topic, entry in self._entries.items()
+        ]
+        text = metadata.metadata_yaml(f"{self.path.name}.mcap", self._file.times_ns, entries)
+        target = self.path / metadata.FILE_NAME
         try:
-            self._writer.abort()
-        except Exception:  # what is left in its buffer did not fit either; the folder goes anyway
-            pass
-        finally:
-            shutil.rmtree(self.path, ignore_errors=True)
+            target.write_text(text, "utf-8")
+        except OSError:
+            with suppress(OSError):  # half of it would be worse than none
+                target.unlink(missing_ok=True)
+            raise
+
+    def _full(self, error: OSError) -> FrameError:
+        if not self._keep:
+            return unwritable(self.path, error)
+        why = "The disk is full" if error.errno in DISK_FULL else f"{self.path} can no longer be written"
+        return FrameError(f"{why} ({first_line(error)}); what {self.path} holds is kept.")
 
     def __enter__(self) -> BagWriter:
         """Return the open writer."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Finish the bag, or remove it when an error ends the writing."""
-        if kind is None:
+        """Finish the bag, or remove that of a conversion when an error ends the writing."""
+        if kind is None or self._keep:
             self.close()
         else:
             self.discard()
@@ -298,8 +337,3 @@ def _header(stamp_ns: int, frame_id: str) -> Any:
     seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
     stamp = types["builtin_interfaces/msg/Time"](sec=seconds, nanosec=nanoseconds)
     return types["std_msgs/msg/Header"](stamp=stamp, frame_id=frame_id)
-
-
-def _unreadable(path: Path, error: Exception) -> str:
-    hint = "" if isinstance(error, PermissionError) else "; it is damaged, truncated or no rosbag2"
-    return f"The bag {path} cannot be read{hint} ({first_line(error)})."

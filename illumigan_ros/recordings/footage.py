@@ -10,16 +10,9 @@ import numpy as np
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
-from illumigan_ros.recordings.bags import (
-    CAMERA_INFO,
-    COMPRESSED_IMAGE,
-    IMAGE,
-    BagMessage,
-    BagReader,
-    decode,
-    image_cdr,
-    is_bag,
-)
+from illumigan_ros.recordings.bag_files import is_bag
+from illumigan_ros.recordings.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagReader, decode, image_cdr
+from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.video import VideoReader
 
 CAMERA_TOPICS = {IMAGE: "image", COMPRESSED_IMAGE: "image/compressed", CAMERA_INFO: "camera_info"}
@@ -66,6 +59,16 @@ class Footage:
         self.image_type = reader.image_topics[self._image_topic]
         self.has_camera_info, self.stamped = self._info_topic is not None, True
         self.frame_count = reader.count(self._image_topic)
+
+    @property
+    def losses(self) -> list[str]:
+        """One sentence for each thing that is known to be missing so far, see BagReader."""
+        return self._reader.losses if isinstance(self._reader, BagReader) else []
+
+    @property
+    def notes(self) -> list[str]:
+        """One sentence for what else is not as it should be, see BagReader."""
+        return self._reader.notes if isinstance(self._reader, BagReader) else []
 
     def messages(self, seconds: float | None = None) -> Iterator[BagMessage]:
         """Yield the messages on the topics `image` (or `image/compressed`) and `camera_info`, up to some seconds."""

@@ -30,10 +30,14 @@ Advance = Callable[[], None]
 
 @dataclass
 class BatchResult:
-    """What became of a run: frames enhanced, and one sentence for each input that could not be read."""
+    """What became of a run: frames enhanced, and one sentence for each input that could not be read.
+
+    `losses` has a sentence for each thing that the source lacks, as one that was cut off does.
+    """
 
     done: int = 0
     failures: list[str] = field(default_factory=list)
+    losses: list[str] = field(default_factory=list)
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -172,4 +176,5 @@ def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance
         if not result.done:
             why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
             raise FrameError(f"No image of {source.name} {why}")
+    result.losses += source.losses
     return result

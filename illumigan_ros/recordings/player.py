@@ -10,14 +10,17 @@ import queue
 import statistics
 import threading
 import time
+from collections import OrderedDict, deque
 from collections.abc import Generator, Iterator
 from contextlib import closing, suppress
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros.recordings.bags import CAMERA_INFO, BagMessage, header_stamp_ns, restamped
+from illumigan_ros.recordings.bags import CAMERA_INFO, header_stamp_ns, restamped
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.time_log import TimeLog
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -27,6 +30,8 @@ READ_AHEAD = 8
 CLOCK_PERIOD = 0.01
 OTHERS_SECONDS = 1.0
 STILL_FPS = 10  # of a loop over footage that does not tell its frame rate
+MOST_INTERVALS = 1000  # that tell the frame rate
+MOST_PAIRS = 16  # images whose camera_info may still come
 
 
 def read_ahead(messages: Iterator[BagMessage]) -> Generator[BagMessage, None, None]:
@@ -62,10 +67,32 @@ def read_ahead(messages: Iterator[BagMessage]) -> Generator[BagMessage, None, No
             thread.join(CLOCK_PERIOD)
 
 
+class NewStamps:
+    """Stamps that rise from frame to frame; an image and the camera_info that share a stamp share the new one, too."""
+
+    def __init__(self) -> None:
+        self._newest_ns = 0
+        self._pairs: OrderedDict[int, tuple[int, set[str]]] = OrderedDict()
+
+    def __call__(self, topic: str, original_ns: int, now_ns: int) -> int:
+        """Return the new stamp of a message: `now_ns`, or a little more where that would not rise; all in ns."""
+        stamp_ns, topics = self._pairs.get(original_ns, (0, {topic}))
+        if topic in topics:  # stamps that repeat, as in a loop or where they are all zero, are other frames
+            stamp_ns = self._newest_ns = max(now_ns, self._newest_ns + 1)
+            topics = set()
+        topics.add(topic)
+        self._pairs[original_ns] = (stamp_ns, topics)
+        self._pairs.move_to_end(original_ns)
+        if len(self._pairs) > MOST_PAIRS:
+            self._pairs.popitem(last=False)
+        return stamp_ns
+
+
 class Player:
     """Publishes footage on a node.
 
-    `count` is the number of images published; `log`, where kept, has (header stamp, time of publishing) of each, in ns.
+    `count` is the number of images published; `log`, where kept, has (header stamp, time of publishing) of each, in ns;
+    the stamp is None for a damaged image that is too short for one.
     """
 
     def __init__(self, node: Node, footage: Footage, *, clock: bool, restamp: bool, keep_log: bool) -> None:
@@ -85,10 +112,10 @@ class Player:
         self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=1)) if clock else None
         self._restamp = restamp
         self._stamped = footage.stamped
-        self._newest_stamp = (-1, -1)
+        self._new_stamp = NewStamps()
         self._last_image = self._next_round = -math.inf
         self.count = 0
-        self.log: list[tuple[int, int]] | None = [] if keep_log else None
+        self.log = TimeLog() if keep_log else None
 
     def wait_for_subscribers(self, wanted: int, timeout: float) -> None:
         """Wait until the image topic has that many subscribers; raises IllumiganError after `timeout` seconds."""
@@ -116,13 +143,13 @@ class Player:
             times = self._play_round(ahead, rate)
         if not times:
             raise FrameError("The footage has no images to play.")
-        interval = statistics.median(after - before for before, after in pairwise(times)) if times[1:] else 0
+        interval = statistics.median(after - before for before, after in pairwise(times)) if len(times) > 1 else 0
         interval = interval or NANOSECONDS / STILL_FPS
         self._next_round = self._last_image + interval / NANOSECONDS / rate
 
-    def _play_round(self, messages: Iterator[BagMessage], rate: float) -> list[int]:
-        """Publish the messages once; return the recorded times of the images, in ns."""
-        times: list[int] = []
+    def _play_round(self, messages: Iterator[BagMessage], rate: float) -> deque[int]:
+        """Publish the messages once; return the recorded times of the last images, in ns."""
+        times: deque[int] = deque(maxlen=MOST_INTERVALS + 1)
         start, started_ns, first = 0.0, 0, None
         for message in messages:
             if first is None:
@@ -130,24 +157,27 @@ class Player:
                 start = max(self._next_round, time.monotonic())
                 started_ns = time.time_ns() + round((start - time.monotonic()) * NANOSECONDS)
             self._wait_until(start + (message.time_ns - first) / NANOSECONDS / rate, message.time_ns, rate)
-            raw = message.raw
-            if self._restamp or not self._stamped:
-                due_ns = started_ns + round((message.time_ns - first) / rate)
-                raw = restamped(raw, self._new_stamp(header_stamp_ns(raw), time.time_ns() if self._restamp else due_ns))
+            due_ns = started_ns + round((message.time_ns - first) / rate)
+            raw, stamp_ns = self._stamped_anew(message, time.time_ns() if self._restamp else due_ns)
             if message.topic == self._image_topic:
                 times.append(message.time_ns)
                 self.count += 1
                 self._last_image = time.monotonic()
                 if self.log is not None:
-                    self.log.append((header_stamp_ns(raw), time.time_ns()))
+                    self.log.append(stamp_ns, time.time_ns())
             self._publishers[message.topic].publish(raw)
         return times
 
-    def _new_stamp(self, original_ns: int, stamp_ns: int) -> int:
-        """Give an image and the camera_info that share a stamp the same new one."""
-        if self._newest_stamp[0] != original_ns:
-            self._newest_stamp = (original_ns, stamp_ns)
-        return self._newest_stamp[1]
+    def _stamped_anew(self, message: BagMessage, now_ns: int) -> tuple[bytes, int | None]:
+        """Return the bytes to publish and their stamp, a new one where wanted; a damaged message goes as it is."""
+        try:
+            stamp_ns = header_stamp_ns(message.raw)
+        except FrameError:
+            return message.raw, None
+        if not self._restamp and self._stamped:
+            return message.raw, stamp_ns
+        stamp_ns = self._new_stamp(message.topic, stamp_ns, now_ns)
+        return restamped(message.raw, stamp_ns), stamp_ns
 
     def _wait_until(self, due: float, time_ns: int, rate: float) -> None:
         """Sleep until `due`, in slices so that /clock keeps running through long gaps."""

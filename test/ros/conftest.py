@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -155,6 +157,31 @@ class Bench:
         self.client.destroy_node()
         for context in self._contexts:
             context.try_shutdown()
+
+
+@pytest.fixture
+def as_sqlite() -> Callable[[Path], Path]:
+    """Call with a bag of ours: replace it by a SQLite bag of the same messages, which rosbags reads and writes."""
+
+    def replace(bag: Path) -> Path:
+        from rosbags.rosbag2 import Reader, StoragePlugin, Writer
+
+        from illumigan_ros.recordings.definitions import typestore
+
+        old = bag.rename(bag.with_name(f"{bag.name}_mcap"))
+        with Reader(old) as reader, Writer(bag, version=8, storage_plugin=StoragePlugin.SQLITE3) as writer:
+            topics = {}
+            for connection in reader.connections:
+                qos = connection.ext.offered_qos_profiles
+                topics[connection.topic] = writer.add_connection(
+                    connection.topic, connection.msgtype, typestore=typestore(), offered_qos_profiles=qos
+                )
+            for connection, time_ns, raw in reader.messages():
+                writer.write(topics[connection.topic], time_ns, raw)
+        shutil.rmtree(old)
+        return bag
+
+    return replace
 
 
 @pytest.fixture

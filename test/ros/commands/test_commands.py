@@ -95,14 +95,14 @@ def night_video(tmp_path):
 
 
 @pytest.fixture
-def night_bag(tmp_path):
-    with BagWriter(tmp_path / "night_bag", "sqlite3") as bag:
+def night_bag(tmp_path, as_sqlite):
+    with BagWriter(tmp_path / "night_bag") as bag:
         bag.add_topic("/camera/image_raw", IMAGE)
         bag.add_topic("/camera/camera_info", CAMERA_INFO)
         for stamp in STAMPS:
             bag.write("/camera/image_raw", stamp + 5, image_cdr(NIGHT, stamp, "front"))
             bag.write("/camera/camera_info", stamp + 5, camera_info_cdr(160, 120, stamp, "front"))
-    return tmp_path / "night_bag"
+    return as_sqlite(tmp_path / "night_bag")
 
 
 def test_version_and_help():
@@ -312,6 +312,39 @@ def test_bags_that_do_not_do(night_bag, tmp_path):
     assert "damaged, truncated or no rosbag2" in error("enhance-bag", night_bag, out)
     assert "damaged, truncated or no rosbag2" in error("play-bag", night_bag)
     assert not out.exists()
+
+
+def test_a_bag_that_was_cut_off_is_enhanced_as_far_as_it_goes_and_the_exit_code_is_1(tmp_path):
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.add_topic("/image", IMAGE)
+        for stamp in STAMPS:
+            bag.write("/image", stamp, image_cdr(NIGHT, stamp))
+    file = tmp_path / "bag" / "bag.mcap"
+    file.write_bytes(file.read_bytes()[:150_000])
+    output = illumigan("enhance-bag", tmp_path / "bag", tmp_path / "out", code=1)
+    assert "2 images enhanced" in output
+    assert "warning: bag.mcap is cut off" in output and "2 of 4 messages on /image are there." in output
+    assert "error: The source is not complete" in output
+    with BagReader(tmp_path / "out") as reader:
+        assert [header_stamp_ns(message.raw) for message in reader.messages(["/enhanced/image"])] == STAMPS[:2]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path, number, code):
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.add_topic("/image", IMAGE)
+        for stamp in range(20_000):
+            bag.write("/image", stamp, image_cdr(NIGHT[:32, :32], stamp))
+    command = [sys.executable, "-m", "illumigan_ros.commands.main", "enhance-bag", tmp_path / "bag", tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        while not (tmp_path / "out").exists():
+            assert process.poll() is None
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == code, output
+    assert "out was not finished and has been removed; run it again." in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_bag_without_images_is_one_sentence(tmp_path):

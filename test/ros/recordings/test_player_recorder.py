@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 
 from illumigan_model.errors import FrameError
+from illumigan_ros.commands import play_bag
 from illumigan_ros.node.environment import ros_environment
-from illumigan_ros.recordings import player
 from illumigan_ros.recordings.bags import (
     CAMERA_INFO,
     IMAGE,
-    BagMessage,
     BagReader,
     BagWriter,
     camera_info_cdr,
@@ -25,7 +24,8 @@ from illumigan_ros.recordings.bags import (
     image_cdr,
 )
 from illumigan_ros.recordings.footage import picture_of
-from illumigan_ros.recordings.player import read_ahead
+from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.player import NewStamps, read_ahead
 from illumigan_ros.recordings.video import VideoWriter
 
 pytest.importorskip("rclpy")
@@ -61,11 +61,11 @@ def frame(index):
 
 @pytest.fixture
 def drive(tmp_path):
-    return write_drive(tmp_path / "drive", "mcap")
+    return write_drive(tmp_path / "drive")
 
 
-def write_drive(path, storage):
-    with BagWriter(path, storage) as bag:
+def write_drive(path):
+    with BagWriter(path) as bag:
         bag.add_topic("/camera/image_raw", IMAGE)
         bag.add_topic("/camera/camera_info", CAMERA_INFO)
         for index, stamp in enumerate(STAMPS):
@@ -87,8 +87,8 @@ def finish(child, code=0):
 
 
 @pytest.mark.parametrize("storage", ["mcap", "sqlite3"])
-def test_a_bag_played_and_recorded_is_the_same_bag(launch, tmp_path, storage):
-    drive = write_drive(tmp_path / "drive", storage)
+def test_a_bag_played_and_recorded_is_the_same_bag(launch, drive, tmp_path, storage, as_sqlite):
+    drive = drive if storage == "mcap" else as_sqlite(drive)
     recorder = launch("recorder", tmp_path / "copy", "image", "camera_info", "--max-messages", 24, "--report",
                       tmp_path / "received.json")  # fmt: skip
     player = launch("player", drive, "--wait-for-subscribers", 1, "--report", tmp_path / "published.json")
@@ -157,6 +157,45 @@ def test_rounds_of_a_loop_are_a_frame_interval_apart(launch, tmp_path):
         assert (times[-1] - times[0]) / (len(times) - 1) >= 0.9e9 * interval  # sleeps are never shorter than asked
 
 
+def test_every_restamped_frame_has_a_rising_stamp_of_its_own_and_its_camera_info_the_same():
+    stamps = NewStamps()
+    frames = [(0, 1000), (0, 1000), (7, 900), (7, 2000)]  # stamps at zero, a clock that is set back, a loop
+    pairs = [
+        (stamps("image", original, now), stamps("camera_info", original, now + 1)) for original, now in frames
+    ]
+    assert all(image == info for image, info in pairs)
+    assert [image for image, _ in pairs] == [1000, 1001, 1002, 2000]
+    late = [stamps("image", original, 3000 + original) for original in (11, 12)]
+    assert [stamps("camera_info", original, 4000) for original in (11, 12)] == late == [3011, 3012]
+
+
+def test_a_looped_frame_without_a_stamp_is_restamped_each_time(launch, tmp_path):
+    with BagWriter(tmp_path / "still") as bag:
+        bag.add_topic("/image", IMAGE)
+        bag.add_topic("/camera_info", CAMERA_INFO)
+        bag.write("/image", 5, image_cdr(frame(5), 0))
+        bag.write("/camera_info", 5, camera_info_cdr(64, 48, 0))
+    recorder = launch("recorder", tmp_path / "copy", "image", "camera_info", "--max-messages", 8)
+    player = launch("player", tmp_path / "still", "--loop", "--restamp", "--wait-for-subscribers", 1)
+    finish(recorder)
+    player.send_signal(signal.SIGTERM)
+    assert "published" in finish(player)
+    images, infos = (read(tmp_path / "copy", topic) for topic in ("/image", "/camera_info"))
+    stamps = [header_stamp_ns(message.raw) for message in images]
+    assert len(stamps) >= 3 and stamps == sorted(set(stamps)) and stamps[0] > 1e18
+    assert {header_stamp_ns(message.raw) for message in infos} <= set(stamps)
+
+
+def test_a_bag_that_was_cut_off_is_played_to_its_end_and_told(launch, drive):
+    file = drive / "drive.mcap"
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2])
+    output = finish(launch("player", drive), 1)
+    assert "published 5 images" in output or "published 6 images" in output
+    assert "warning: drive.mcap is cut off" in output and "of 12 messages on /camera/image_raw are there." in output
+    assert output.splitlines()[-1].startswith("error: ")
+
+
 def test_reading_ahead_ends_with_its_user():
     before = threading.active_count()
     read = []
@@ -179,7 +218,7 @@ def test_reading_ahead_ends_with_its_user():
 )
 def test_numbers_that_make_no_sense_are_refused(drive, option, value):
     with pytest.raises(FrameError, match=f"{option} must be a number above 0, not {value}"):
-        player.command(None, drive, **{option.strip("-"): float(value)})
+        play_bag.command(None, drive, **{option.strip("-"): float(value)})
 
 
 def test_an_interrupted_recording_is_complete(launch, drive, tmp_path):
