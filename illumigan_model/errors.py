@@ -9,6 +9,10 @@ class FrameError(IllumiganError):
     """A frame, image, video or bag cannot be used as input, or a result not be written."""
 
 
+class IncompleteError(FrameError):
+    """An input that ended too early or was damaged: what could be read of it was used."""
+
+
 class ModelError(IllumiganError):
     """Weights or a runtime cannot be used."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import math
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_model.errors import FrameError, IllumiganError, IncompleteError
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -27,8 +28,10 @@ Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes th
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
 
 MOST_FAILURES = 10
+INCOMPLETE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
+SIGNALLED = 128
 
 
 def split_ros_args(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -42,15 +45,45 @@ def split_ros_args(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def run(app: typer.Typer) -> None:
-    """Run a command line; bad input ends in one sentence and exit code 2 instead of a traceback."""
+    """Run a command line; bad input ends in one sentence and exit code 2 (incomplete input: 1), not in a traceback."""
     own, ros = split_ros_args(sys.argv[1:])
     try:
         app(args=own, obj=ros)
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        sys.exit(INCOMPLETE if isinstance(error, IncompleteError) else BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+class Ended(BaseException):
+    """SIGINT or SIGTERM came; nothing but `tidy_end` catches it."""
+
+
+@contextmanager
+def tidy_end(consequence: str) -> Iterator[None]:
+    """Let SIGINT and SIGTERM end the block as an error would, in one sentence and exit code 128 + the signal.
+
+    `consequence` says what becomes of the result. A second signal waits until the tidying is done.
+    """
+
+    def end(number: int, _frame: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Ended(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, end)
+        yield
+    except Ended as ended:
+        number = signal.Signals(ended.args[0])
+        print(f"error: Stopped by {number.name}: {consequence}", file=sys.stderr)
+        sys.exit(SIGNALLED + number)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def require_modules(*names: str) -> None:
@@ -97,10 +130,14 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
 
 
 def conclude(result: BatchResult, what: str, out: Path) -> None:
-    """Say what was done; raises FrameError, after the others were done, if inputs could not be read."""
+    """Say what was done; raises FrameError if inputs could not be read, IncompleteError if one is not whole."""
     print(f"{result.done} {what} enhanced into {out}")
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")
     if result.failures:
         total = result.done + len(result.failures)
         raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")
+    if result.incomplete is not None:
+        raise result.incomplete

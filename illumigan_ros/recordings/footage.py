@@ -36,7 +36,7 @@ class Footage:
     """One camera's messages from a bag or a video file; use it as a context manager.
 
     Attributes: `name` (for people), `image_type` (message type of the frames), `has_camera_info`, `frame_count` (0 if
-    unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video count from zero).
+    unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video are its frames' times).
     """
 
     def __init__(self, path: Path, topic: str | None = None) -> None:
@@ -84,8 +84,8 @@ class Footage:
 
     def _video_messages(self) -> Iterator[BagMessage]:
         assert isinstance(self._reader, VideoReader)
-        for index, picture in enumerate(self._reader):
-            time_ns = round(index * NANOSECONDS / self._reader.fps)
+        for picture, time, _ in self._reader:
+            time_ns = round(time * NANOSECONDS)
             yield BagMessage(CAMERA_TOPICS[IMAGE], IMAGE, time_ns, image_cdr(picture, time_ns))
 
     def close(self) -> None:
