@@ -77,7 +77,7 @@ setup(
             "tensorboard>=2.10",
             "matplotlib>=3.5",
         ],
-        "video": ["av>=12"],
+        "video": ["av>=17.1"],
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",

@@ -9,16 +9,16 @@ class FrameError(IllumiganError):
     """A frame, image, video or bag cannot be used as input, or a result not be written."""
 
 
+class Incomplete(FrameError):
+    """An input or a result lacks something; what could be done with the rest was done. Commands end in exit code 1."""
+
+
 class ModelError(IllumiganError):
     """Weights or a runtime cannot be used."""
 
 
 class Stopped(IllumiganError):
     """What was under way is not wanted any longer."""
-
-
-class Incomplete(IllumiganError):
-    """A run did what it could, and something is missing in the end; commands end in exit code 1."""
 
 
 def first_line(error: Exception) -> str:

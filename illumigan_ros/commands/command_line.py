@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from illumigan_model.errors import FrameError, IllumiganError, Incomplete
-from illumigan_ros.commands.signals import leaving_on_signals
+from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -44,17 +44,21 @@ def split_ros_args(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def run(app: typer.Typer) -> None:
-    """Run a command line; bad input ends in one sentence and exit code 2 instead of a traceback."""
+    """Run a command line; what goes wrong is one sentence on stderr and an exit code, not a traceback.
+
+    The code is 2 for bad input, 1 where something is missing in the end, 128 and the signal's number after a signal.
+    """
     own, ros = split_ros_args(sys.argv[1:])
     try:
         with leaving_on_signals():
             app(args=own, obj=ros)
-    except Incomplete as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(INCOMPLETE)
+    except StoppedBySignal as stop:
+        with suppress(OSError):  # the terminal may be gone
+            print(f"error: {stop.sentence}", file=sys.stderr, flush=True)
+        sys.exit(stop.code)
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
-        sys.exit(BAD_INPUT)
+        sys.exit(INCOMPLETE if isinstance(error, Incomplete) else BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
@@ -112,6 +116,8 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something.
     """
     print(f"{result.done} {what} enhanced into {out}")
+    for note in result.notes:
+        print(f"note: {note}", file=sys.stderr)
     warn(result.losses)
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, Optional
 
 import typer
 
@@ -31,15 +30,9 @@ def command(
     if bag is not None and video is not None:
         raise FrameError("Choose one of --bag and --video.")
     require_positive("--seconds", seconds)
-    # Without this, a polite `kill` would leave the three processes to the kernel and half a bag on the disk.
-    signal.signal(signal.SIGTERM, _leave)
     options = DemoOptions(out, bag or video, topic, parse_size(size), seconds, model, runtime)
     recording, report = run_demo(options, progress_bar)
     for name, value in report.items():
         if not isinstance(value, dict):
             print(f"  {name.replace('_', ' '):<16} {'unknown' if value is None else value}")
     print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")
-
-
-def _leave(_signal: int, _frame: object) -> NoReturn:
-    raise SystemExit(128 + signal.SIGTERM)

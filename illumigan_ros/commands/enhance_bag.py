@@ -8,7 +8,6 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_ros.commands.command_line import (
-    INTERRUPTED,
     Model,
     Runtime,
     Strength,
@@ -17,6 +16,7 @@ from illumigan_ros.commands.command_line import (
     progress_bar,
     warn,
 )
+from illumigan_ros.commands.signals import if_stopped
 
 
 def command(
@@ -38,9 +38,6 @@ def command(
         progress_bar("enhancing", footage.frame_count) as advance,
     ):
         warn(footage.notes)
-        try:
+        with if_stopped(f"{out} was not finished and has been removed; run it again."):
             result = offline.enhance_bag(footage, out, enhancer, advance)
-        except (KeyboardInterrupt, SystemExit) as stop:
-            warn([f"{out} was not finished and has been removed; run it again."])
-            raise SystemExit(stop.code if isinstance(stop, SystemExit) else INTERRUPTED) from None
     conclude(result, "images", out)

@@ -9,12 +9,20 @@ from typing import Annotated, Optional
 
 import typer
 
-from illumigan_ros.commands.command_line import Model, Runtime, Strength, conclude, open_enhancer, progress_bar
+from illumigan_ros.commands.command_line import (
+    Model,
+    Runtime,
+    Strength,
+    conclude,
+    open_enhancer,
+    progress_bar,
+)
+from illumigan_ros.commands.signals import if_stopped
 
 
 def command(
     source: Annotated[Path, typer.Argument(metavar="IN", help="A video file.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264, no sound).")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264).")],
     *,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="Show the input left of the result.")] = False,
     attention: Annotated[Optional[Path], typer.Option(help="Write a second video with the attention map.")] = None,
@@ -23,11 +31,14 @@ def command(
     runtime: Runtime = "auto",
     strength: Strength = 1.0,
 ) -> None:
-    """Enhance a video: same frame count, same frame rate. A side of odd length grows by one repeated pixel."""
+    """Enhance a video: same frames, times, colour, orientation, sound and subtitles.
+
+    A side of odd length grows by one repeated pixel.
+    """
     from illumigan_ros.recordings import offline
     from illumigan_ros.recordings.video import VideoReader
 
-    with ExitStack() as stack:
+    with if_stopped(f"{out} was not finished and has been removed; run it again."), ExitStack() as stack:
         window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
         frames = stack.enter_context(VideoReader(source))
         enhancer = stack.enter_context(open_enhancer(model, runtime, strength=strength))

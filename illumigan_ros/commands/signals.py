@@ -3,35 +3,55 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 _Handler = Callable[[int, FrameType | None], object]
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BY_SIGNAL = 128  # a shell's exit code for a command that a signal ended is this plus the signal's number
+
+
+class StoppedBySignal(SystemExit):
+    """A signal ends the command; `sentence` says which, and what becomes of the result."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(_BY_SIGNAL + number)
+        self.sentence = f"Stopped by {signal.Signals(number).name}."
 
 
 @contextmanager
 def leaving_on_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end what is done here as an error does, cleaning up on the way, with exit code 143 or 129.
+    """Let SIGINT, SIGTERM and SIGHUP end what is done here as an error does, cleaning up on the way.
 
-    Ctrl-C does so anyway, by KeyboardInterrupt.
+    Raises StoppedBySignal. Further signals do nothing, so that they cannot end the cleaning up.
     """
 
     def leave(number: int, _: FrameType | None) -> None:
-        sys.exit(_BY_SIGNAL + number)
+        for each in STOPPING:
+            signal.signal(each, signal.SIG_IGN)
+        raise StoppedBySignal(number)
 
-    with _handling((signal.SIGTERM, signal.SIGHUP), leave):
+    with _handling(STOPPING, leave):
         yield
+
+
+@contextmanager
+def if_stopped(consequence: str) -> Iterator[None]:
+    """Have it said what becomes of the result, a whole sentence, where a signal ends the block."""
+    try:
+        yield
+    except StoppedBySignal as stop:
+        stop.sentence = f"{stop.sentence[:-1]}: {consequence}"
+        raise
 
 
 @contextmanager
 def stopping_on_signals() -> Iterator[threading.Event]:
     """Give an event that SIGINT, SIGTERM and SIGHUP set; they do nothing else here, however often they come."""
     stop = threading.Event()
-    with _handling((signal.SIGINT, signal.SIGTERM, signal.SIGHUP), lambda *_: stop.set()):
+    with _handling(STOPPING, lambda *_: stop.set()):
         yield stop
 
 

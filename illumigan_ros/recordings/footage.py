@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, Incomplete
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bag_files import is_bag
 from illumigan_ros.recordings.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagReader, decode, image_cdr
@@ -29,12 +29,13 @@ class Footage:
     """One camera's messages from a bag or a video file; use it as a context manager.
 
     Attributes: `name` (for people), `image_type` (message type of the frames), `has_camera_info`, `frame_count` (0 if
-    unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video count from zero).
+    unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video are its frames' times).
     """
 
     def __init__(self, path: Path, topic: str | None = None) -> None:
         """Open a bag (one image topic of it) or a video; raises FrameError if that cannot be done."""
         self._reader: BagReader | VideoReader
+        self._video_losses: list[str] = []
         if not path.exists():
             raise FrameError(f"There is no bag or video {path}.")
         if is_bag(path):
@@ -62,13 +63,13 @@ class Footage:
 
     @property
     def losses(self) -> list[str]:
-        """One sentence for each thing that is known to be missing so far, see BagReader."""
-        return self._reader.losses if isinstance(self._reader, BagReader) else []
+        """One sentence for each thing that is known to be missing so far, as of what was cut off."""
+        return self._reader.losses if isinstance(self._reader, BagReader) else self._video_losses
 
     @property
     def notes(self) -> list[str]:
-        """One sentence for what else is not as it should be, see BagReader."""
-        return self._reader.notes if isinstance(self._reader, BagReader) else []
+        """One sentence for what else is worth knowing."""
+        return self._reader.notes
 
     def messages(self, seconds: float | None = None) -> Iterator[BagMessage]:
         """Yield the messages on the topics `image` (or `image/compressed`) and `camera_info`, up to some seconds."""
@@ -87,9 +88,13 @@ class Footage:
 
     def _video_messages(self) -> Iterator[BagMessage]:
         assert isinstance(self._reader, VideoReader)
-        for index, picture in enumerate(self._reader):
-            time_ns = round(index * NANOSECONDS / self._reader.fps)
-            yield BagMessage(CAMERA_TOPICS[IMAGE], IMAGE, time_ns, image_cdr(picture, time_ns))
+        try:
+            for picture, time, _ in self._reader:
+                time_ns = round(time * NANOSECONDS)
+                yield BagMessage(CAMERA_TOPICS[IMAGE], IMAGE, time_ns, image_cdr(picture, time_ns))
+        except Incomplete as error:
+            if str(error) not in self._video_losses:  # as when it is played in a loop
+                self._video_losses.append(str(error))
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, Incomplete
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo, write_png
 from illumigan_model.system.files import make_folder, require_other_place
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
@@ -30,14 +30,16 @@ Advance = Callable[[], None]
 
 @dataclass
 class BatchResult:
-    """What became of a run: frames enhanced, and one sentence for each input that could not be read.
+    """What became of a run.
 
-    `losses` has a sentence for each thing that the source lacks, as one that was cut off does.
+    Frames enhanced, one sentence for each input that could not be read, for each thing that the source lacks (as one
+    that was cut off does), and for what else is worth knowing.
     """
 
     done: int = 0
     failures: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def find_pictures(folder: Path) -> list[Path]:
@@ -121,10 +123,11 @@ def enhance_video(
     attention: Path | None = None,
     window: Window | None = None,
 ) -> BatchResult:
-    """Enhance a video frame by frame: same frame count, same frame rate, no sound.
+    """Enhance a video frame by frame: same frames, times, colour and orientation, and what else the file has in it.
 
-    `compare` puts the input to the left of the result; `attention` names a second video for the attention map.
-    Raises FrameError for a damaged input or an output that cannot be written; then no output is left.
+    `compare` puts the input to the left of the result; `attention` names a second video for the attention map. Of a
+    damaged input, what can be read is done, and the result says what is missing. Raises FrameError for an output that
+    cannot be written; then no output is left.
     """
     result = BatchResult()
     paths = [out] + ([attention] if attention is not None else [])
@@ -132,16 +135,30 @@ def enhance_video(
         require_other_place(path, source.path)
     if attention is not None:
         require_other_place(attention, out)
-    with video_writers(paths, source.fps) as writers:
-        for index, frame in enumerate(source):
-            enhanced = enhancer.enhance(frame, stamp=float(index / source.fps))
-            shown = side_by_side(frame, enhanced.image) if compare else enhanced.image
-            for writer, picture in zip(writers, (shown, enhanced.attention), strict=False):
-                writer.write(picture)
-            if window is not None:
-                window.show(shown)
-            result.done += 1
-            advance()
+    stored = source.presentation
+    size: tuple[int, int] | None = None
+    scaled = 0
+    presentations = [stored.upright() if compare else stored, stored]
+    with video_writers(paths, source.fps, presentations, source) as writers:
+        try:
+            for frame, time, duration in source:
+                size = size or (frame.shape[1], frame.shape[0])
+                fits = frame.shape[1::-1] == size
+                scaled += not fits
+                picture = frame if fits else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+                enhanced = enhancer.enhance(picture, stamp=float(time))
+                shown = side_by_side(picture, enhanced.image) if compare else enhanced.image
+                for writer, made in zip(writers, (shown, enhanced.attention), strict=False):
+                    writer.write(made, time, duration)
+                if window is not None:
+                    window.show(shown)
+                result.done += 1
+                advance()
+        except Incomplete as error:
+            result.losses.append(str(error))
+    result.notes += source.notes + writers[0].notes
+    if scaled and size is not None:
+        result.notes.append(f"{scaled} frames of another size were scaled to {size[0]}x{size[1]}, as the first is")
     return result
 
 
