@@ -48,5 +48,5 @@ def to_eight_bits(picture: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def grain() -> np.ndarray:
-    """Return the tile of grain, the same in all frames, the same in the three colours: float64 in [0, 1), 64 x 64 x 3."""
+    """Return the tile of grain, the same in all frames and in the three colours: float64 in [0, 1), 64 x 64 x 3."""
     return np.repeat(np.random.default_rng(0).random((TILE, TILE, 1)), 3, axis=2)
