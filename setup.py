@@ -38,6 +38,7 @@ setup(
     install_requires=[
         "numpy>=1.21",
         "opencv-python>=4.5",
+        "pillow>=9",
         "onnxruntime>=1.15",
         "numba>=0.56",
         "typer>=0.9",
@@ -78,10 +79,12 @@ setup(
             "matplotlib>=3.5",
         ],
         "video": ["av>=12"],
+        "heif": ["pillow-heif>=0.10"],
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
             "hypothesis>=6",
+            "pillow-heif",
             "ruff",
             "mypy",
             "types-PyYAML",

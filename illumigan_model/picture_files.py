@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
-from illumigan_model.frames.exposure import FULL_RANGE, to_eight_bits
+from illumigan_model.frames.exposure import FULL_RANGE, to_eight_bits, to_full_range
 from illumigan_model.photos import is_cut_off_jpeg
 from illumigan_model.system.files import write_bytes
 
@@ -171,7 +171,8 @@ def _is_deep(image: Image, content: bytes) -> bool:
     if image.format == "PNG":
         return content[PNG_DEPTH] > 8
     if image.format == "TIFF":
-        return max(image.tag_v2.get(BITS_PER_SAMPLE, (8,))) > 8
+        tags: dict[int, tuple[int, ...]] = getattr(image, "tag_v2", {})
+        return max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
     return image.format == "PPM" and _pnm_white(content) > 255
 
 
@@ -200,8 +201,7 @@ def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Pictu
     if bgr.dtype == np.uint16:
         peak = int(bgr.max())
         white = white_16bit if white_16bit != FULL_RANGE else _pnm_white(content)
-        rows = bgr.reshape(len(bgr), -1)  # of one channel, as OpenCV multiplies by one number only the first
-        bgr = bgr if white == FULL_RANGE else cv2.multiply(rows, FULL_RANGE / white).reshape(bgr.shape)
+        bgr = to_full_range(bgr, white)
     return Picture(bgr, alpha, profile, _chunks(content), is_grey, peak)
 
 

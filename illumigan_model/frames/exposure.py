@@ -46,6 +46,13 @@ def to_eight_bits(picture: np.ndarray) -> np.ndarray:
     return cv2.convertScaleAbs(picture, alpha=255 / FULL_RANGE).reshape(picture.shape)
 
 
+def to_full_range(values: np.ndarray, white: int) -> np.ndarray:
+    """Return values, uint16 of any shape, scaled so that `white` becomes 65535; what is brighter becomes that, too."""
+    if white == FULL_RANGE:
+        return values
+    return cv2.addWeighted(values, FULL_RANGE / white, values, 0, 0).reshape(values.shape)
+
+
 @lru_cache(maxsize=1)
 def grain() -> np.ndarray:
     """Return the tile of grain, the same in all frames and in the three colours: float64 in [0, 1), 64 x 64 x 3."""

@@ -28,8 +28,7 @@ Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes th
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
 Denoise = Annotated[float, typer.Option(help="How strongly the noise is smoothed, 0 to 1.", min=0.0, max=1.0)]
 White16bit = Annotated[
-    int,
-    typer.Option("--white-16bit", help="White in images of 16 bits; 4095 for 12 bits in their low end.", min=1, max=65535),
+    int, typer.Option("--white-16bit", help="White in 16-bit images; 4095 for 12 bits, low end.", min=1, max=65535)
 ]
 
 MOST_FAILURES = 10

@@ -152,7 +152,7 @@ def _suffixes() -> tuple[str, ...]:
 
 
 def _advice(kind: str) -> str:
-    return " (pip install pillow-heif to have them read)" if kind in HEIF else ""
+    return " (read where pillow-heif is installed)" if kind in HEIF else ""
 
 
 def _counted(number: int, what: str) -> str:
