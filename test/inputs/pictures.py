@@ -50,7 +50,7 @@ def by_pillow(mode, format_, **options):
         picture = Image.fromarray(RGB)
         if mode in ("RGBA", "LA"):
             picture.putalpha(Image.fromarray(ALPHA))
-        if mode == "P" and options.get("transparency") is not None:
+        if mode == "P":
             picture = picture.quantize(8)
         file = io.BytesIO()
         picture.convert(mode).save(file, format_, **options)
@@ -64,6 +64,14 @@ def by_opencv(suffix, pixels):
         return cv2.imencode(suffix, pixels)[1].tobytes()
 
     return make
+
+
+def transparent_palette():
+    picture = Image.fromarray(np.where(ALPHA > 0, 1, 0).astype(np.uint8), "P")
+    picture.putpalette([0, 0, 0, 90, 20, 20])
+    file = io.BytesIO()
+    picture.save(file, "PNG", transparency=0)
+    return file.getvalue()
 
 
 def transparent_gif():
@@ -116,13 +124,14 @@ DEEP_RGB = RGB.astype(np.uint16) * 257
 WITH_ALPHA = np.dstack([DEEP, ALPHA.astype(np.uint16) * 257])
 THREE = (slice(None), slice(None), None)
 DEEP_GREY = np.repeat((GREY.astype(np.uint16) * 257)[THREE], 3, axis=2)
-TRANSPARENT_GIF = np.where(ALPHA[THREE] > 0, np.array([90, 20, 20], np.uint8), np.uint8(0))
+TRANSPARENT = np.where(ALPHA[THREE] > 0, np.array([90, 20, 20], np.uint8), np.uint8(0))
 LUMA = luma(RGB)
 
 PICTURES = (
     PictureInput(".png", "8-bit RGB, colour profile", by_pillow("RGB", "PNG", icc_profile=PROFILE), profile=True),
     PictureInput(".png", "8-bit RGB with alpha", by_pillow("RGBA", "PNG"), alpha=True),
-    PictureInput(".png", "palette", by_pillow("P", "PNG"), near=40),
+    PictureInput(".png", "palette", by_pillow("P", "PNG")),
+    PictureInput(".png", "palette with transparency", transparent_palette, TRANSPARENT, alpha=True),
     PictureInput(".png", "grey", by_pillow("L", "PNG"), LUMA, is_grey=True),
     PictureInput(".png", "grey with alpha", by_pillow("LA", "PNG"), LUMA, alpha=True, is_grey=True),
     PictureInput(".png", "16-bit RGB", by_opencv(".png", DEEP), DEEP_RGB),
@@ -152,7 +161,7 @@ PICTURES = (
     PictureInput(".ppm, .pnm", "8-bit RGB", by_pillow("RGB", "PPM")),
     PictureInput(".pgm, .pnm", "grey, of as many bits as its header says", twelve_bit_pgm,
                  (np.round(DEEP_GREY / 257.0) * 16 * 65535 / 4095).round().astype(np.uint16), 1, is_grey=True),
-    PictureInput(".gif", "first frame, with its transparency", transparent_gif, TRANSPARENT_GIF, alpha=True),
+    PictureInput(".gif", "first frame, with its transparency", transparent_gif, TRANSPARENT, alpha=True),
     PictureInput(".jp2, .j2k", "RGB with alpha", by_pillow("RGBA", "JPEG2000"), alpha=True,
                  needs=lambda: features.check("jpg_2000")),
     PictureInput(".avif", "RGB with alpha, colour profile",
