@@ -38,13 +38,14 @@ setup(
     install_requires=[
         "numpy>=1.21",
         "opencv-python>=4.5",
+        "pillow>=9",
         "onnxruntime>=1.15",
         "numba>=0.56",
         "typer>=0.9",
         "rich>=12",
         "mcap>=1.1",
         "rosbags>=0.11",
-        "pyyaml>=5.4",
+        "pyyaml>=6.0",
     ],
     extras_require={
         "ros": [
@@ -78,10 +79,12 @@ setup(
             "matplotlib>=3.5",
         ],
         "video": ["av>=17.1"],
+        "heif": ["pillow-heif>=0.10"],
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
             "hypothesis>=6",
+            "pillow-heif",
             "ruff",
             "mypy",
             "types-PyYAML",

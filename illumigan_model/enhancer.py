@@ -13,6 +13,7 @@ from illumigan_model.attention import attention_u8, mean_luma
 from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.sky import worth_lifting
@@ -102,7 +103,7 @@ class Enhancer:
         self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover)
         self._fused_pass = FusedPass(self.threads)
         self._stabilizer = Stabilizer()
-        self._reductions = Reductions()
+        self._reductions, self._deep_reductions = Reductions(), Reductions()
         self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
         self._is_closed = False
         self._warm_up()
@@ -120,18 +121,22 @@ class Enhancer:
         """Enhance one frame.
 
         Args:
-            bgr: uint8 H x W x 3, H and W at least 16, any strides; it is not changed.
+            bgr: uint8 H x W x 3, or uint16 with 65535 as white; H and W at least 16, any strides; it is not changed. A
+                dark uint16 frame is exposed before it becomes eight bits (`frames.exposure`), so that its shadows
+                keep their shades; the exposure follows `strength` and is smoothed over time like the rest.
             stamp: the frame's time in seconds; the time of the call unless given.
 
         Returns:
-            the enhanced frame; when the daylight gate bypasses it, `image` is the very array that came in.
+            the enhanced frame, uint8; when it is bypassed, `image` is the very array that came in if that is uint8.
 
         Raises:
             FrameError: it is not an array of that shape and type.
             ModelError: the runtime failed or answered with something that is not a number.
         """
-        frame = check_frame(bgr)
         clock = Stopwatch()
+        frame = given = check_frame(bgr)
+        if given.dtype == np.uint16:
+            frame = to_eight_bits(given)
         self._reductions.begin(frame)
         thumbnail = self._reductions.thumbnail()
         luma_in = mean_luma(thumbnail)
@@ -141,11 +146,18 @@ class Enhancer:
             attention = attention_u8(frame)
             clock.stop("attention")
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
-            return EnhancedFrame(bgr, attention, self._report(clock, reason, luma_in, luma_in))
+            unchanged = bgr if frame is given else frame
+            return EnhancedFrame(unchanged, attention, self._report(clock, reason, luma_in, luma_in))
+        plain = frame
+        if frame is not given:
+            frame, thumbnail = self._expose(given, share)
+            clock.stop("exposure")
         if self._runtime.architecture == "curve_grid":
             image, attention = self._enhance_by_curves(frame, thumbnail, share, clock)
         else:
             image, attention = self._enhance_by_image(frame, share, clock)
+        if frame is not plain:
+            attention = attention_u8(plain)
         luma_out = mean_luma(image[:: max(len(image) // SAMPLED_ROWS, 1)])
         return EnhancedFrame(image, attention, self._report(clock, None, luma_in, luma_out))
 
@@ -181,6 +193,16 @@ class Enhancer:
             return share
         self._stabilizer.observe(thumbnail, stamp)
         return float(self._stabilizer.smooth("gate", np.float32(share)))
+
+    def _expose(self, given: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
+        """Return a uint16 frame exposed for eight bits, as far as it is enhanced at all, and its thumbnail."""
+        self._deep_reductions.begin(given)
+        stops = np.float32(find_stops(self._deep_reductions))
+        if self.temporal:
+            stops = self._stabilizer.smooth("exposure", stops)
+        frame = expose(given, share * float(stops))
+        self._reductions.begin(frame)
+        return frame, self._reductions.thumbnail()
 
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
@@ -262,11 +284,12 @@ def check_frame(bgr: np.ndarray) -> np.ndarray:
     """Return the frame, contiguous.
 
     Raises:
-        FrameError: it is not uint8 H x W x 3 with both sides at least 16.
+        FrameError: it is not uint8 or uint16 H x W x 3 with both sides at least 16.
     """
-    if not isinstance(bgr, np.ndarray) or bgr.dtype != np.uint8 or bgr.ndim != 3 or bgr.shape[2] != 3:
-        what = f"{bgr.dtype} {bgr.shape}" if isinstance(bgr, np.ndarray) else type(bgr).__name__
-        raise FrameError(f"A frame must be a uint8 array of height x width x 3 (BGR), this one is {what}.")
+    is_array = isinstance(bgr, np.ndarray)
+    if not is_array or bgr.dtype not in (np.uint8, np.uint16) or bgr.ndim != 3 or bgr.shape[2] != 3:
+        what = f"{bgr.dtype} {bgr.shape}" if is_array else type(bgr).__name__
+        raise FrameError(f"A frame must be a uint8 or uint16 array of height x width x 3 (BGR), this one is {what}.")
     if min(bgr.shape[:2]) < SMALLEST_SIDE:
         raise FrameError(f"A frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}.")
     return np.ascontiguousarray(bgr)

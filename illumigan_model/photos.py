@@ -7,10 +7,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from illumigan_model.errors import FrameError
+from illumigan_model.frames.exposure import to_eight_bits
 from illumigan_model.system.files import write_bytes
 
-PHOTO_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+PHOTO_SUFFIXES = (
+    *(".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pnm"),
+    *(".avif", ".gif", ".jp2", ".j2k"),
+)
 
 
 def read_photo(path: Path) -> np.ndarray:
@@ -19,19 +22,10 @@ def read_photo(path: Path) -> np.ndarray:
     Raises:
         FrameError: the file cannot be read, is cut off, or is no picture.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise FrameError(f"{path} cannot be read ({error.strerror}).") from error
-    if is_cut_off_jpeg(content):
-        raise FrameError(f"{path} is cut off before its end.")
-    try:
-        photo = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR) if content else None
-    except cv2.error:
-        photo = None
-    if photo is None:
-        raise FrameError(f"{path} is damaged, empty or no picture.")
-    return photo
+    from illumigan_model.picture_files import read_picture
+
+    bgr = read_picture(path).bgr
+    return to_eight_bits(bgr) if bgr.dtype == np.uint16 else bgr
 
 
 def is_cut_off_jpeg(content: bytes) -> bool:

@@ -18,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {"illumigan_model": "illumigan_model", "illumigan_training": "training", "illumigan_ros": "illumigan_ros"}
 EXECUTABLES = ["enhance_node", "play_bag", "record_bag"]
 DISTRIBUTION_OF = {
+    "PIL": "pillow",
+    "pillow_heif": "pillow-heif",
     "cv2": "opencv-python",
     "lightning_fabric": "lightning-fabric",
     "skimage": "scikit-image",

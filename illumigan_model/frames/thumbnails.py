@@ -23,7 +23,10 @@ class Reductions:
         self._calm: np.ndarray | None = None
 
     def begin(self, frame: np.ndarray) -> None:
-        """Go on to the next frame, uint8 BGR, H x W x 3; what was made of the one before is overwritten."""
+        """Go on to the next frame, uint8 or uint16 BGR, H x W x 3; what was made of the one before is overwritten.
+
+        Whatever is made of it has its type.
+        """
         self._pictures = [frame]
 
     def thumbnail(self) -> np.ndarray:

@@ -26,6 +26,10 @@ TRAINING_NEEDS = ("torch", "safetensors", "lightning_fabric", "tensorboard", "ma
 Model = Annotated[str, typer.Option(help="Name of shipped weights, or path of an .onnx, .safetensors or .pth file.")]
 Runtime = Annotated[str, typer.Option(help="What runs the network; auto takes the best one that works here.")]
 Strength = Annotated[float, typer.Option(help="How much of the enhancement is applied, 0 to 1.", min=0.0, max=1.0)]
+Denoise = Annotated[float, typer.Option(help="How strongly the noise is smoothed, 0 to 1.", min=0.0, max=1.0)]
+White16bit = Annotated[
+    int, typer.Option("--white-16bit", help="White in 16-bit images; 4095 for 12 bits, low end.", min=1, max=65535)
+]
 
 MOST_FAILURES = 10
 INCOMPLETE = 1
@@ -116,9 +120,7 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something.
     """
     print(f"{result.done} {what} enhanced into {out}")
-    for note in result.notes:
-        print(f"note: {note}", file=sys.stderr)
-    warn(result.losses)
+    warn(result.warnings + result.losses)
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")
     if result.failures:

@@ -8,9 +8,11 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_ros.commands.command_line import (
+    Denoise,
     Model,
     Runtime,
     Strength,
+    White16bit,
     conclude,
     open_enhancer,
     progress_bar,
@@ -27,6 +29,8 @@ def command(
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
     strength: Strength = 1.0,
+    denoise: Denoise = 1.0,
+    white_16bit: White16bit = 65535,
 ) -> None:
     """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
     from illumigan_ros.recordings import offline
@@ -34,10 +38,10 @@ def command(
 
     with (
         Footage(source, topic) as footage,
-        open_enhancer(model, runtime, strength=strength) as enhancer,
+        open_enhancer(model, runtime, strength=strength, denoise=denoise) as enhancer,
         progress_bar("enhancing", footage.frame_count) as advance,
     ):
         warn(footage.notes)
         with if_stopped(f"{out} was not finished and has been removed; run it again."):
-            result = offline.enhance_bag(footage, out, enhancer, advance)
+            result = offline.enhance_bag(footage, out, enhancer, advance, white_16bit)
     conclude(result, "images", out)

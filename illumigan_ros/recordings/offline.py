@@ -12,17 +12,21 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError, Incomplete
-from illumigan_model.photos import PHOTO_SUFFIXES, read_photo, write_png
+from illumigan_model.frames.exposure import FULL_RANGE
+from illumigan_model.photos import write_png
+from illumigan_model.picture_files import read_picture, shown, write_picture
 from illumigan_model.system.files import make_folder, require_other_place
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagWriter, decode, image_cdr
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_ros.recordings.picture_folder import PictureFolder, require_apart, result_names
 from illumigan_ros.recordings.sheets import side_by_side
 from illumigan_ros.recordings.video import VideoReader, video_writers
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
+LOW_SHARE = 16  # twelve bits fill a 16th of what sixteen can say
 ENHANCED_TOPIC, ATTENTION_TOPIC, INFO_TOPIC = "/enhanced/image", "/attention/image", "/enhanced/camera_info"
 
 Advance = Callable[[], None]
@@ -33,56 +37,67 @@ class BatchResult:
     """What became of a run.
 
     Frames enhanced, one sentence for each input that could not be read, for each thing that the source lacks (as one
-    that was cut off does), and for what else is worth knowing.
+    that was cut off does), and for what else one should know.
     """
 
     done: int = 0
     failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def find_pictures(folder: Path) -> list[Path]:
-    """Return the picture files in a folder, sorted; raises FrameError if there are none."""
-    if not folder.is_dir():
-        raise FrameError(f"There is no folder {folder}.")
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file())
-    if not found:
-        raise FrameError(f"{folder} holds no pictures ({', '.join(PHOTO_SUFFIXES)}).")
-    return found
 
 
 def enhance_images(
-    pictures: list[Path], out: Path, attention: Path | None, enhancer: Enhancer, advance: Advance
+    folder: PictureFolder,
+    out: Path,
+    attention: Path | None,
+    enhancer: Enhancer,
+    advance: Advance,
+    white_16bit: int = FULL_RANGE,
 ) -> BatchResult:
-    """Enhance each picture into `out` as PNG of the same name; unreadable ones are named in the result, the rest done.
+    """Enhance each picture into `out` as PNG, see `result_names`; those that fail are told in the result.
 
-    Raises FrameError if an output folder cannot be written or holds the inputs.
+    Transparency and colour profile are carried over. `white_16bit` is white in pictures of sixteen bits. Raises
+    FrameError if an output folder cannot be written, or a result would lie where a picture lies; then nothing is done.
     """
-    result = BatchResult()
+    result = BatchResult(failures=list(folder.unreadable))
+    names = result_names(folder.pictures)
     folders = [out] + ([attention] if attention is not None else [])
-    for folder in folders:
-        require_other_place(folder, pictures[0].parent)
-        make_folder(folder)
+    for place in folders:
+        require_other_place(place, folder.root)
     if attention is not None:
         require_other_place(attention, out)
-    stems = [path.stem for path in pictures]
-    for path in pictures:
-        # a.jpg and a.png would both become a.png; then the full name stays in front.
-        name = f"{path.stem if stems.count(path.stem) == 1 else path.name}.png"
+    require_apart(folder.root, folder.pictures, [place / name for place in folders for name in names.values()])
+    for place in folders:
+        make_folder(place)
+    peaks: list[int] = []
+    for path in folder.pictures:
+        source = folder.root / path
         try:
-            picture = read_photo(path)
+            picture = read_picture(source, white_16bit)
             enhancer.reset()
-            enhanced = enhancer.enhance(picture)
+            enhanced = enhancer.enhance(picture.bgr)
         except FrameError as error:
-            result.failures.append(str(error))
+            result.failures.append(str(error) if shown(source) in str(error) else f"{shown(source)}: {error}")
         else:
-            write_png(out / name, enhanced.image)
+            peaks += [] if picture.peak is None else [picture.peak]
+            for place in folders:
+                make_folder((place / names[path]).parent)
+            write_picture(out / names[path], enhanced.image, picture)
             if attention is not None:
-                write_png(attention / name, enhanced.attention)
+                write_png(attention / names[path], enhanced.attention)
             result.done += 1
         advance()
+    if peaks and max(peaks) * LOW_SHARE <= white_16bit:
+        result.warnings.append(
+            f"The pictures of sixteen bits stay in the lowest {LOW_SHARE}th of their range, the highest value is "
+            f"{max(peaks)}. If that is white in them, or nearly, use --white-16bit {white_of_bits(max(peaks))}."
+        )
     return result
+
+
+def white_of_bits(peak: int) -> int:
+    """Return the least of 1023, 4095, ... (10 bits, 12 bits, ...) that a value fits into."""
+    return max(1 << 10, 1 << (peak.bit_length() + 1) // 2 * 2) - 1
 
 
 class Window:
@@ -156,13 +171,15 @@ def enhance_video(
                 advance()
         except Incomplete as error:
             result.losses.append(str(error))
-    result.notes += source.notes + writers[0].notes
+    result.warnings += source.notes + writers[0].notes
     if scaled and size is not None:
-        result.notes.append(f"{scaled} frames of another size were scaled to {size[0]}x{size[1]}, as the first is")
+        result.warnings.append(f"{scaled} frames of another size were scaled to {size[0]}x{size[1]}, as the first is")
     return result
 
 
-def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance) -> BatchResult:
+def enhance_bag(
+    source: Footage, out: Path, enhancer: Enhancer, advance: Advance, white_16bit: int = FULL_RANGE
+) -> BatchResult:
     """Enhance every image of a bag into a new one: nothing is skipped, headers and times of recording stay.
 
     The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
@@ -179,7 +196,8 @@ def enhance_bag(source: Footage, out: Path, enhancer: Enhancer, advance: Advance
                 continue
             try:
                 image = decode(message)
-                frame = to_bgr(image) if message.topic == CAMERA_TOPICS[IMAGE] else compressed_to_bgr(image)
+                is_raw = message.topic == CAMERA_TOPICS[IMAGE]
+                frame = to_bgr(image, white_16bit) if is_raw else compressed_to_bgr(image)
                 stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
                 enhanced = enhancer.enhance(frame, stamp=stamp / NANOSECONDS)
             except FrameError as error:

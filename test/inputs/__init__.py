@@ -1,0 +1,24 @@
+"""What is read and written, row by row. The tests try each row, and docs/inputs.md is made of the same rows:
+
+    cd test && python -m inputs
+
+A section has a module of its own, whose rows know how to make such an input; `SECTIONS` puts them in order.
+"""
+
+from inputs import pictures
+from inputs.section import Section
+
+SECTIONS: tuple[Section, ...] = (pictures.SECTION,)
+
+
+def document():
+    """Return docs/inputs.md."""
+    lines = ["# What is read and written", "", "Made from the tests' own list by `cd test && python -m inputs`."]
+    for section in SECTIONS:
+        lines += ["", f"## {section.title}", "", section.introduction, "", row_of(section.head)]
+        lines += [row_of(["---"] * len(section.head)), *(row_of(cells) for cells in section.table)]
+    return "\n".join(lines) + "\n"
+
+
+def row_of(cells):
+    return f"| {' | '.join(cells)} |"
