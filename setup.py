@@ -44,6 +44,8 @@ setup(
         "typer>=0.9",
         "rich>=12",
         "mcap>=1.1",
+        "zstandard>=0.18",
+        "lz4>=3.1",
         "rosbags>=0.11",
         "pyyaml>=6.0",
     ],

@@ -14,7 +14,7 @@ from illumigan_model.system.files import write_pieces
 from illumigan_ros.commands.command_line import require_positive, run, warn
 from illumigan_ros.commands.signals import stopping_on_signals
 from illumigan_ros.node.process import ros_node
-from illumigan_ros.recordings.bags import BagWriter
+from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.recorder import Recorder, record
 from illumigan_ros.recordings.writer_thread import WriterThread
 

@@ -21,7 +21,8 @@ from illumigan_ros.demo.processes import Crew
 from illumigan_ros.demo.report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.demo.ros_graph import ros_graph
 from illumigan_ros.node.environment import ros_environment
-from illumigan_ros.recordings.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagWriter, camera_info_cdr, image_cdr
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, camera_info_cdr, image_cdr
 from illumigan_ros.recordings.footage import NANOSECONDS, Footage
 from illumigan_ros.recordings.video import load_av
 

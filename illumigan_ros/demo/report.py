@@ -16,7 +16,8 @@ from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError
 from illumigan_model.photos import write_png
 from illumigan_model.system.files import write_json
-from illumigan_ros.recordings.bags import BagReader, decode, header_stamp_ns
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import decode, header_stamp_ns
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage, picture_of
 from illumigan_ros.recordings.sheets import contact_sheet, side_by_side
 from illumigan_ros.recordings.video import VideoWriter

@@ -11,7 +11,8 @@ import numpy as np
 from illumigan_model.errors import FrameError, Incomplete
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bag_files import is_bag
-from illumigan_ros.recordings.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, BagReader, decode, image_cdr
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, decode, image_cdr
 from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.video import VideoReader
 

@@ -17,7 +17,8 @@ from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, shown, write_picture
 from illumigan_model.system.files import make_folder, require_other_place
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
-from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagWriter, decode, image_cdr
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, decode, image_cdr
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.recordings.picture_folder import PictureFolder, require_apart, result_names
 from illumigan_ros.recordings.sheets import side_by_side

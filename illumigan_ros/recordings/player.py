@@ -17,7 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_ros.recordings.bags import CAMERA_INFO, header_stamp_ns, restamped
+from illumigan_ros.recordings.cdr import CAMERA_INFO, header_stamp_ns, restamped
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.time_log import TimeLog

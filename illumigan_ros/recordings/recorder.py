@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError, first_line
-from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE_TYPES, header_stamp_ns
+from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE_TYPES, header_stamp_ns
 from illumigan_ros.recordings.time_log import TimeLog
 from illumigan_ros.recordings.writer_thread import WriterThread
 

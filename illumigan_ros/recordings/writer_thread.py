@@ -7,7 +7,7 @@ import threading
 import time
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.recordings.bags import BagWriter
+from illumigan_ros.recordings.bag_writer import BagWriter
 
 MOST_WAITING_BYTES = 1 << 30
 FLUSH_SECONDS = 1.0  # what a killed recorder loses at most

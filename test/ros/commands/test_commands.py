@@ -22,16 +22,9 @@ from illumigan_model.attention import attention_u8
 from illumigan_model.runtimes import select
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
 from illumigan_ros.commands.main import main
-from illumigan_ros.recordings.bags import (
-    CAMERA_INFO,
-    IMAGE,
-    BagReader,
-    BagWriter,
-    camera_info_cdr,
-    decode,
-    header_stamp_ns,
-    image_cdr,
-)
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, camera_info_cdr, decode, header_stamp_ns, image_cdr
 from illumigan_ros.recordings.footage import picture_of
 from illumigan_ros.recordings.video import VideoReader, VideoWriter
 
@@ -329,11 +322,11 @@ def test_a_bag_that_was_cut_off_is_enhanced_as_far_as_it_goes_and_the_exit_code_
         assert [header_stamp_ns(message.raw) for message in reader.messages(["/enhanced/image"])] == STAMPS[:2]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path, number, code):
     with BagWriter(tmp_path / "bag") as bag:
         bag.add_topic("/image", IMAGE)
-        for stamp in range(20_000):
+        for stamp in range(3000):
             bag.write("/image", stamp, image_cdr(NIGHT[:32, :32], stamp))
     command = [sys.executable, "-m", "illumigan_ros.commands.main", "enhance-bag", tmp_path / "bag", tmp_path / "out"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:

@@ -19,7 +19,9 @@ from illumigan_ros.demo.demo import _clear
 from illumigan_ros.demo.processes import Crew
 from illumigan_ros.demo.report import Recording, StreamMeasurement
 from illumigan_ros.node.environment import ros_environment
-from illumigan_ros.recordings.bags import CAMERA_INFO, IMAGE, BagReader, BagWriter, decode, header_stamp_ns, image_cdr
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, decode, header_stamp_ns, image_cdr
 from illumigan_ros.recordings.footage import picture_of
 from illumigan_ros.recordings.video import VideoReader, VideoWriter
 

@@ -12,19 +12,19 @@ from rosbags.rosbag2 import Reader
 from skimage import data as pictures
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.recordings.bags import (
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import (
     CAMERA_INFO,
     COMPRESSED_IMAGE,
     IMAGE,
-    BagReader,
-    BagWriter,
     camera_info_cdr,
     decode,
     header_stamp_ns,
     image_cdr,
     restamped,
-    typestore,
 )
+from illumigan_ros.recordings.definitions import typestore
 from illumigan_ros.recordings.footage import Footage, picture_of
 
 PHOTO = cv2.cvtColor(cv2.resize(pictures.astronaut(), (96, 64)), cv2.COLOR_RGB2BGR)
@@ -184,7 +184,8 @@ import signal
 from pathlib import Path
 import numpy as np
 from illumigan_model.errors import FrameError
-from illumigan_ros.recordings.bags import IMAGE, BagWriter, image_cdr
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.cdr import IMAGE, image_cdr
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 try:
     with BagWriter(Path({str(tmp_path / "big")!r})) as bag:

@@ -15,8 +15,11 @@ from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin
 from rosbags.rosbag2 import Writer as RosbagsWriter
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.recordings.bags import IMAGE, BagReader, BagWriter, typestore
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import IMAGE
 from illumigan_ros.recordings.damaged import DamagedMcap
+from illumigan_ros.recordings.definitions import typestore
 
 TOPIC = "/camera/image"
 COUNT = 12
@@ -63,7 +66,6 @@ def read(path):
         messages = [(message.time_ns, message.raw) for message in reader.messages([TOPIC])]
         assert all(type(raw) is bytes for _, raw in messages)
         return messages, reader.losses
-
 
 
 @pytest.fixture(autouse=True)

@@ -14,15 +14,9 @@ import pytest
 from illumigan_model.errors import FrameError
 from illumigan_ros.commands import play_bag
 from illumigan_ros.node.environment import ros_environment
-from illumigan_ros.recordings.bags import (
-    CAMERA_INFO,
-    IMAGE,
-    BagReader,
-    BagWriter,
-    camera_info_cdr,
-    header_stamp_ns,
-    image_cdr,
-)
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.bags import BagReader
+from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, camera_info_cdr, header_stamp_ns, image_cdr
 from illumigan_ros.recordings.footage import picture_of
 from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.player import NewStamps, read_ahead
