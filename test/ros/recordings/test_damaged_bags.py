@@ -65,7 +65,6 @@ def read(path):
         return messages, reader.losses
 
 
-
 @pytest.fixture(autouse=True)
 def nothing_stays_in_the_temporary_folder(tmp_path, monkeypatch):
     (tmp_path / "temporary").mkdir()
