@@ -65,9 +65,9 @@ endef
 
 %/bin/pip:
 	@command -v $(PYTHON) >/dev/null || \
-		{ echo "There is no $(PYTHON) here: install Python 3.10 to 3.13, or name yours: make PYTHON=python3.12"; exit 1; }
-	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 13))" || \
-		{ echo "The ROS wheels need Python 3.10 to 3.13, and $(PYTHON) is another: make PYTHON=python3.12"; exit 1; }
+		{ echo "There is no $(PYTHON) here: install Python 3.10 to 3.14, or name yours: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c "import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 14))" || \
+		{ echo "The ROS wheels need Python 3.10 to 3.14, and $(PYTHON) is another: make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c "import ensurepip, venv" 2>/dev/null || \
 		{ echo "Python lacks its venv module: sudo apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv --clear $*

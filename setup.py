@@ -41,6 +41,7 @@ setup(
         "pillow>=9",
         "onnxruntime>=1.15",
         "numba>=0.56",
+        "platformdirs>=2.5",
         "typer>=0.9",
         "rich>=12",
         "mcap>=1.1",

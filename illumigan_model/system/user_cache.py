@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+import platformdirs
 
 from illumigan_model.errors import ModelError
 
@@ -16,12 +17,10 @@ DAY_S = 24 * 3600.0
 
 def cache_folder(kind: str) -> Path:
     """Return the folder of one kind of files, which need not exist; raises ModelError where the user has no home."""
-    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    try:  # a relative path is to be ignored, says the XDG base directory specification
-        base = given if given.is_absolute() else Path.home() / ".cache"
-    except RuntimeError as error:
-        raise ModelError("There is no home folder to keep files in; let XDG_CACHE_HOME name a folder.") from error
-    return base / "illumigan" / kind
+    base = platformdirs.user_cache_path("illumigan")
+    if not base.is_absolute():
+        raise ModelError("There is no home folder to keep files in; let XDG_CACHE_HOME name a folder.")
+    return base / kind
 
 
 def remove_older_than_a_day(left_over: Iterable[Path]) -> None:

@@ -203,9 +203,9 @@ def keep(partial: Path, folder: Path, purpose: dict[str, Any], graph: str) -> Pa
     engine = folder / f"{digest}.engine"
     about = {"for": purpose, "graph": graph, "by": installation()}
     entries = {"name": engine.name, "size": partial.stat().st_size, "sha256": digest, **about}
-    put_in_place(partial, engine, PRIVATE)
     with whole_file(folder / RECORD, PRIVATE) as record:
-        record.write_text(json.dumps(entries, indent=1))
+        record.write_text(json.dumps(entries, indent=1))  # first, as the disk may be full
+        put_in_place(partial, engine, PRIVATE)
     sync(folder)
     return engine
 

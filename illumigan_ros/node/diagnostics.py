@@ -71,8 +71,8 @@ class StreamStatistics:
                 self.last_error = str(error)
             self._last_frame, self._report = f"unchanged: {reason}", None
 
-    def count_answered(self, report: Report) -> None:
-        """Count a frame that the Enhancer has answered, with one that is enhanced or with the frame as it was."""
+    def count_processed(self, report: Report) -> None:
+        """Count a frame that the Enhancer has processed, into one that is enhanced or by leaving it as it was."""
         if report.bypassed:
             self.count_passed_through(report.bypassed)
         with self._lock:

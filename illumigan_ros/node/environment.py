@@ -23,7 +23,7 @@ def shared_file(name: str) -> Path | None:
     """Return a file of the package's share folder (`config/...`), from a source tree or an installation, or None."""
     prefixes = [sys.prefix, *os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep)]
     folders = [
-        Path(__file__).resolve().parents[1],
+        Path(__file__).resolve().parents[2],
         *(Path(prefix) / "share/illumigan" for prefix in prefixes if prefix),
     ]
     return next((folder / name for folder in folders if (folder / name).is_file()), None)
@@ -33,12 +33,12 @@ def frame_environment(*, shm: bool = True, malloc: bool = True) -> dict[str, str
     """
     Return what a process that exchanges frames wants in its environment and does not have there yet.
 
-    `shm` names the Fast DDS profile with a shared memory segment that frames fit into (other middleware does not read
-    it), `malloc` makes glibc keep the memory of frames for reuse. What the user has set already is left as it is.
+    `shm` names, where Fast DDS runs, the profile with a shared memory segment that frames fit into; `malloc` makes
+    glibc keep the memory of frames for reuse. What the user has set already is left as it is.
     """
     wanted = dict(MALLOC) if malloc else {}
     profile = shared_file("config/fastdds_shm.xml")
-    if shm and profile is not None:
+    if shm and profile is not None and runs_fast_dds():
         wanted[profiles_variable()] = str(profile)
     return {name: value for name, value in wanted.items() if name not in os.environ}
 
@@ -54,6 +54,11 @@ def ros_environment() -> dict[str, str]:
     }
     environment.setdefault("AMENT_PREFIX_PATH", sys.prefix)
     return environment
+
+
+def runs_fast_dds() -> bool:
+    """Return whether Fast DDS is the middleware, as it is by default from Humble to Lyrical."""
+    return "fastrtps" in (os.environ.get("RMW_IMPLEMENTATION") or "rmw_fastrtps_cpp")
 
 
 def profiles_variable() -> str:

@@ -162,7 +162,7 @@ class FrameWorker:
             text = f"The original frame goes out, because enhancing it failed: {error}"
             self._node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
             return image, None
-        self.statistics.count_answered(result.report)
+        self.statistics.count_processed(result.report)
         return result.image, result.attention
 
     def _publish(self, frame: Frame, image: np.ndarray, enhanced: np.ndarray, attention: np.ndarray | None) -> None:

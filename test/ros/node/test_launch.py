@@ -42,6 +42,7 @@ def test_the_shared_memory_segment_holds_several_4k_frames():
 def test_processes_get_the_profile_and_the_allocator_unless_the_user_has_chosen(monkeypatch, distribution, variable):
     variable = f"{variable}_DEFAULT_PROFILES_FILE"
     monkeypatch.setenv("ROS_DISTRO", distribution)
+    monkeypatch.delenv("RMW_IMPLEMENTATION", raising=False)
     for name in (variable, *MALLOC):
         monkeypatch.delenv(name, raising=False)
     assert set(frame_environment()) == {variable, *MALLOC}
@@ -52,6 +53,18 @@ def test_processes_get_the_profile_and_the_allocator_unless_the_user_has_chosen(
     assert not {variable, "MALLOC_TOP_PAD_"} & set(frame_environment())
     environment = ros_environment()
     assert (environment[variable], environment["MALLOC_TOP_PAD_"]) == ("/my/profile.xml", "1")
+
+
+def test_the_profile_is_for_fast_dds_only(monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "lyrical")
+    for name in ("FASTDDS_DEFAULT_PROFILES_FILE", *MALLOC):
+        monkeypatch.delenv(name, raising=False)
+    for middleware in ("", "rmw_fastrtps_cpp", "rmw_fastrtps_dynamic_cpp"):
+        monkeypatch.setenv("RMW_IMPLEMENTATION", middleware)
+        assert "FASTDDS_DEFAULT_PROFILES_FILE" in frame_environment()
+    for middleware in ("rmw_zenoh_cpp", "rmw_cyclonedds_cpp"):
+        monkeypatch.setenv("RMW_IMPLEMENTATION", middleware)
+        assert set(frame_environment()) == set(MALLOC)
 
 
 needs_launch = pytest.mark.skipif(

@@ -154,9 +154,7 @@ def test_rounds_of_a_loop_are_a_frame_interval_apart(launch, tmp_path):
 def test_every_restamped_frame_has_a_rising_stamp_of_its_own_and_its_camera_info_the_same():
     stamps = NewStamps()
     frames = [(0, 1000), (0, 1000), (7, 900), (7, 2000)]  # stamps at zero, a clock that is set back, a loop
-    pairs = [
-        (stamps("image", original, now), stamps("camera_info", original, now + 1)) for original, now in frames
-    ]
+    pairs = [(stamps("image", original, now), stamps("camera_info", original, now + 1)) for original, now in frames]
     assert all(image == info for image, info in pairs)
     assert [image for image, _ in pairs] == [1000, 1001, 1002, 2000]
     late = [stamps("image", original, 3000 + original) for original in (11, 12)]
