@@ -44,7 +44,8 @@ class Stabilizer:
             value: float32, any shape, the same from call to call, finite.
         """
         past = self._values.get(name, value)
-        smoothed = past + (value - past) * np.float32(self._weight)
+        with np.errstate(all="ignore"):  # it is looked at below
+            smoothed = past + (value - past) * np.float32(self._weight)
         if not np.isfinite(smoothed).all():
             self._restarts[SPOILT] += 1
             smoothed = value

@@ -31,8 +31,15 @@ INNER_WH = {16: (352, 288), 32: (256, 208)}
 
 ARCHITECTURES = ("curve_grid", "attention_unet")
 PACKAGE = Path(__file__).parents[1]
-SOURCES = ("attention.py", "frames/curves.py", "generators/*.py", "export/*.py", "runtimes/graphs.py")
-SOURCES += ("runtimes/self_check.py", "runtimes/night.png")
+SOURCES = (
+    "attention.py",
+    "frames/curves.py",
+    "generators/*.py",
+    "export/*.py",
+    "runtimes/graphs.py",
+    "runtimes/self_check.py",
+    "runtimes/night.png",
+)
 """What says how a graph is made and what is in it, relative to the package."""
 
 FOREIGN = "not exported by illumigan"
