@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
 from illumigan_model.attention import attention_u8, mean_luma
-from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.errors import FrameError, IllumiganError, ModelError
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.sky import worth_lifting
+from illumigan_model.frames.soundness import lights, require_curves, require_finite, require_light
 from illumigan_model.frames.stabilizer import Stabilizer, night_share
+from illumigan_model.frames.succession import Succession
 from illumigan_model.frames.thumbnails import Reductions
+from illumigan_model.report import FAILED, EnhancedFrame, Report, Stopwatch
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.system.child_process import OnProgress, unwatched
@@ -26,34 +28,6 @@ from illumigan_model.system.machine import cores
 
 SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
-SAMPLED_ROWS = 32
-
-
-@dataclass(frozen=True)
-class Report:
-    """What happened to a frame.
-
-    `runtime` ran the network; `stages_ms` are the milliseconds of each stage and their "total"; `bypassed` says why the
-    frame was passed on unchanged (None: it was enhanced); `luma_in` and `luma_out` are mean luminances in [0, 1].
-    """
-
-    runtime: str
-    stages_ms: dict[str, float]
-    bypassed: str | None
-    luma_in: float
-    luma_out: float
-
-
-@dataclass(frozen=True)
-class EnhancedFrame:
-    """An enhanced frame (uint8 BGR H x W x 3), its attention map (uint8 H x W) and the report.
-
-    Both arrays are made for this frame alone: keep them or write into them as you like.
-    """
-
-    image: np.ndarray
-    attention: np.ndarray
-    report: Report
 
 
 class Enhancer:
@@ -81,6 +55,7 @@ class Enhancer:
         threads: int | None = None,
         on_progress: OnProgress = unwatched,
         on_takeover: Callable[[str], object] = unwatched,
+        live: bool = False,
     ) -> None:
         """Load a model and warm it up.
 
@@ -94,15 +69,21 @@ class Enhancer:
             threads: CPU threads to use; all of the machine's, but at most 4, unless given.
             on_progress: is called while a graph of the model is made, see `runtimes.select.open_runtime`.
             on_takeover: is told in one line when the runtime has failed on a frame and another one takes over.
+            live: pass frames on unchanged while another runtime is opened, instead of letting them wait for it.
 
         Raises:
             ModelError: the model cannot be loaded in the runtime asked for.
+            IllumiganError: `strength` or `denoise` is not within 0..1.
         """
         self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
+        self._require_shares()
         self.threads = threads or min(cores(), 4)
-        self._runtime, self.runtime_reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover)
+        self._runtime, self.runtime_reasons = open_runtime(
+            model, runtime, self.threads, on_progress, on_takeover, live=live
+        )
         self._fused_pass = FusedPass(self.threads)
-        self._stabilizer = Stabilizer()
+        self._succession = Succession()
+        self._stabilizer = Stabilizer(self._succession.restarts)
         self._reductions, self._deep_reductions = Reductions(), Reductions()
         self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
         self._is_closed = False
@@ -117,53 +98,51 @@ class Enhancer:
         """Return which runtime runs, on what device and at which precision."""
         return self._runtime.describe()
 
-    def enhance(self, bgr: np.ndarray, stamp: float | None = None) -> EnhancedFrame:
+    def enhance(self, bgr: np.ndarray, stamp: float | None = None, arrived: float | None = None) -> EnhancedFrame:
         """Enhance one frame.
+
+        A frame that cannot be enhanced, or whose result would be black where the frame is not, comes back unchanged;
+        its report says why.
 
         Args:
             bgr: uint8 H x W x 3, or uint16 with 65535 as white; H and W at least 16, any strides; it is not changed. A
                 dark uint16 frame is exposed before it becomes eight bits (`frames.exposure`), so that its shadows
                 keep their shades; the exposure follows `strength` and is smoothed over time like the rest.
-            stamp: the frame's time in seconds; the time of the call unless given.
+            stamp: the camera's time of the frame in seconds, on whatever clock, in whatever order; None where there is
+                none (nor is it one if it is not finite).
+            arrived: when the frame came in, in seconds on a clock that only ever goes on, the same from call to call;
+                the time of the call unless given. It counts where there is no stamp.
 
         Returns:
             the enhanced frame, uint8; when it is bypassed, `image` is the very array that came in if that is uint8.
 
         Raises:
             FrameError: it is not an array of that shape and type.
-            ModelError: the runtime failed or answered with something that is not a number.
+            IllumiganError: `strength` or `denoise` was set to something that is not within 0..1.
         """
         clock = Stopwatch()
-        frame = given = check_frame(bgr)
-        if given.dtype == np.uint16:
-            frame = to_eight_bits(given)
+        self._require_shares()
+        given = check_frame(bgr)
+        frame = given if given.dtype == np.uint8 else to_eight_bits(given)
+        unchanged = bgr if frame is given else frame
         self._reductions.begin(frame)
         thumbnail = self._reductions.thumbnail()
         luma_in = mean_luma(thumbnail)
         clock.stop("thumbnail")
-        share = self.strength * self._gate(luma_in, thumbnail, time.monotonic() if stamp is None else stamp)
+        share = self.strength * self._gate(luma_in, thumbnail, stamp, time.monotonic() if arrived is None else arrived)
         if share < INVISIBLE:
-            attention = attention_u8(frame)
-            clock.stop("attention")
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
-            unchanged = bgr if frame is given else frame
-            return EnhancedFrame(unchanged, attention, self._report(clock, reason, luma_in, luma_in))
-        plain = frame
-        if frame is not given:
-            frame, thumbnail = self._expose(given, share)
-            clock.stop("exposure")
-        if self._runtime.architecture == "curve_grid":
-            image, attention = self._enhance_by_curves(frame, thumbnail, share, clock)
-        else:
-            image, attention = self._enhance_by_image(frame, share, clock)
-        if frame is not plain:
-            attention = attention_u8(plain)
-        luma_out = mean_luma(image[:: max(len(image) // SAMPLED_ROWS, 1)])
-        return EnhancedFrame(image, attention, self._report(clock, None, luma_in, luma_out))
+            return self._pass_on(unchanged, clock, luma_in, reason)
+        try:
+            image, attention = self._enhance(given, frame, thumbnail, share, clock)
+            light = self._look_at(image, thumbnail)
+        except ModelError as error:
+            return self._pass_on(unchanged, clock, luma_in, FAILED, str(error))
+        return EnhancedFrame(image, attention, self._report(clock, None, luma_in, float(light.mean()) / 255))
 
     def reset(self) -> None:
         """Forget the past frames, after a seek or when another scene begins."""
-        self._stabilizer.reset()
+        self._succession.reset()
 
     def change_runtime(self, runtime: Runtime, reasons: list[str]) -> None:
         """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.
@@ -186,12 +165,12 @@ class Enhancer:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _gate(self, luma: float, thumbnail: np.ndarray, stamp: float) -> float:
-        """Return how much of the enhancement this frame gets, 0..1; tells the stabilizer of the frame."""
+    def _gate(self, luma: float, thumbnail: np.ndarray, stamp: float | None, arrived: float) -> float:
+        """Return how much of the enhancement this frame gets, 0..1; tells what remembers of the frame."""
         share = night_share(luma) if self.daylight_gate else 1.0
         if not self.temporal:
             return share
-        self._stabilizer.observe(thumbnail, stamp)
+        self._stabilizer.begin(self._succession.follow(thumbnail, stamp, arrived))
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _expose(self, given: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -203,6 +182,20 @@ class Enhancer:
         frame = expose(given, share * float(stops))
         self._reductions.begin(frame)
         return frame, self._reductions.thumbnail()
+
+    def _enhance(
+        self, given: np.ndarray, plain: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the enhanced frame and its attention map; `plain` is what was given in eight bits, with its thumbnail."""
+        frame = plain
+        if given.dtype == np.uint16:
+            frame, thumbnail = self._expose(given, share)
+            clock.stop("exposure")
+        if self._runtime.architecture == "curve_grid":
+            image, attention = self._enhance_by_curves(frame, thumbnail, share, clock)
+        else:
+            image, attention = self._enhance_by_image(frame, share, clock)
+        return image, attention if frame is plain else attention_u8(plain)
 
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
@@ -217,24 +210,34 @@ class Enhancer:
         job = self._fused_pass.begin(frame, look)
         try:
             grid = self._runtime.infer(as_planes(thumbnail, self._planes))
-            check_finite(grid)
+            require_curves(grid)
+            clock.stop("network")
+            grid = self._calm(grid, lifting, share)
+            clock.stop("stabilize")
         except BaseException:
             job.abandon()
             raise
-        clock.stop("network")
-        grid = grid.copy()
-        grid[:-1] = curves.IDENTITY + lifting * (grid[:-1] - curves.IDENTITY)
-        if self.temporal:
-            grid = self._stabilizer.smooth("grid", grid).copy()
-        grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
-        clock.stop("stabilize")
         enhanced = job.finish(grid)
         clock.stop("apply")
         return enhanced
 
+    def _calm(self, answer: np.ndarray, lifting: np.ndarray, share: float) -> np.ndarray:
+        """Return the curves to apply: smoothed over time, and in part those that change nothing."""
+        grid = answer.copy()
+        grid[:-1] = curves.IDENTITY + lifting * (grid[:-1] - curves.IDENTITY)
+        if self.temporal:
+            grid = self._stabilizer.smooth("grid", grid).copy()
+        grid[:-1] = curves.IDENTITY + share * (grid[:-1] - curves.IDENTITY)
+        try:
+            require_curves(grid)
+        except ModelError:  # the answer was right
+            self._stabilizer.distrust()
+            raise
+        return grid
+
     def _enhance_by_image(self, frame: np.ndarray, share: float, clock: Stopwatch) -> tuple[np.ndarray, np.ndarray]:
         made = self._runtime.infer(as_planes(frame))
-        check_finite(made)
+        require_finite(made)
         clock.stop("network")
         enhanced = np.clip(made[::-1].transpose(1, 2, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
         image = cv2.addWeighted(enhanced, share, frame, 1 - share, 0)
@@ -242,42 +245,52 @@ class Enhancer:
         clock.stop("apply")
         return image, attention
 
-    def _report(self, clock: Stopwatch, bypassed: str | None, luma_in: float, luma_out: float) -> Report:
-        return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out)
+    def _look_at(self, image: np.ndarray, thumbnail: np.ndarray) -> np.ndarray:
+        """Return how light the places of a result are; raises ModelError if it is black where its frame is not."""
+        light = lights(image)
+        try:
+            require_light(lights(thumbnail), light)
+        except ModelError:
+            self._stabilizer.distrust()
+            raise
+        return light
+
+    def _pass_on(
+        self, bgr: np.ndarray, clock: Stopwatch, luma: float, reason: str, failure: str | None = None
+    ) -> EnhancedFrame:
+        """Return a frame as it came, with its attention map."""
+        attention = attention_u8(bgr)
+        clock.stop("attention")
+        return EnhancedFrame(bgr, attention, self._report(clock, reason, luma, luma, failure))
+
+    def _report(
+        self, clock: Stopwatch, bypassed: str | None, luma_in: float, luma_out: float, failure: str | None = None
+    ) -> Report:
+        restarts = dict(self._succession.restarts)
+        return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out, failure, restarts)
+
+    def _require_shares(self) -> None:
+        for name, value in (("strength", self.strength), ("denoise", self.denoise)):
+            if not 0 <= value <= 1:  # nor if it is no number
+                raise IllumiganError(f"{name} must be a number from 0 to 1, not {value:g}.")
 
     def _warm_up(self) -> None:
-        """Run everything once on a dark ramp: kernels get compiled and a broken model is found out now."""
+        """Run on a dark ramp what a frame goes through beside the network, so that kernels get compiled now."""
+        if self._runtime.architecture != "curve_grid":
+            return
         ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[None, :, None], (64, 64, 3))
         frame = np.ascontiguousarray(ramp)
         self._reductions.begin(frame)
-        answer = self._runtime.infer(as_planes(self._reductions.thumbnail()))
-        check_finite(answer)
-        if self._runtime.architecture == "curve_grid":
-            noise.estimate_noise(frame)
-            for level in (0.0, 1.0):
+        as_planes(self._reductions.thumbnail(), self._planes)
+        noise.estimate_noise(frame)
+        grid = np.zeros((3 * curves.KNOTS + 1, *curves.GRID_WH[::-1]), np.float32)
+        grid[:-1] = curves.IDENTITY
+        for level in (0.0, 1.0):
 
-                def look(level: float = level) -> tuple[float, np.ndarray]:
-                    return level, self._reductions.surroundings()
+            def look(level: float = level) -> tuple[float, np.ndarray]:
+                return level, self._reductions.surroundings()
 
-                self._fused_pass.begin(frame, look).finish(answer)
-
-
-class Stopwatch:
-    """Milliseconds of successive stages."""
-
-    def __init__(self) -> None:
-        self._begin = self._last = time.perf_counter()
-        self._stages: dict[str, float] = {}
-
-    def stop(self, stage: str) -> None:
-        """End a stage and begin the next one."""
-        now = time.perf_counter()
-        self._stages[stage] = (now - self._last) * 1e3
-        self._last = now
-
-    def finish(self) -> dict[str, float]:
-        """Return the milliseconds by stage, with their "total"."""
-        return {**self._stages, "total": (self._last - self._begin) * 1e3}
+            self._fused_pass.begin(frame, look).finish(grid)
 
 
 def check_frame(bgr: np.ndarray) -> np.ndarray:
@@ -293,12 +306,6 @@ def check_frame(bgr: np.ndarray) -> np.ndarray:
     if min(bgr.shape[:2]) < SMALLEST_SIDE:
         raise FrameError(f"A frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}.")
     return np.ascontiguousarray(bgr)
-
-
-def check_finite(answer: np.ndarray) -> None:
-    """Raise ModelError if a network's answer holds something that is not a number."""
-    if not np.isfinite(answer).all():
-        raise ModelError("The network answered with something that is not a number; try another runtime.")
 
 
 def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:

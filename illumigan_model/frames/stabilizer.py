@@ -1,58 +1,62 @@
-"""What makes video calm: curves smoothed in time, scene cuts, the daylight gate."""
+"""What makes video calm: values smoothed in time, the daylight gate."""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 
-import cv2
 import numpy as np
 
+from illumigan_model.frames.succession import SPOILT
+
 CALM_SECONDS = 0.3
-CUT_DISTANCE = 0.12
-LONGEST_GAP = 1.0
-USUAL_GAP = 1 / 30
 NIGHT_LUMA, DAY_LUMA = 0.36, 0.44
 
 
 class Stabilizer:
     """Smooth what is said of successive frames of one camera: a first-order low pass with a time constant of 0.3 s.
 
-    Call `observe` once for each frame, then `smooth` for every value of that frame. All starts anew after a scene cut,
-    seen as a large change of the thumbnail, and after a gap of more than a second.
+    Call `begin` once for each frame, then `smooth` for every value of that frame. A value that is remembered but is no
+    number any more is dropped, and counted in `restarts` under `SPOILT`.
     """
 
-    def __init__(self) -> None:
-        self.reset()
+    def __init__(self, restarts: Counter[str]) -> None:
+        self._restarts = restarts
+        self._values: dict[str, np.ndarray] = {}
+        self._weight = 1.0
 
-    def reset(self) -> None:
-        """Forget the past."""
-        self.states: dict[str, np.ndarray] = {}
-        self.thumbnail: np.ndarray | None = None
-        self.stamp = 0.0
-        self.weight = 1.0
-
-    def observe(self, thumbnail: np.ndarray, stamp: float) -> None:
-        """Take note of the next frame.
+    def begin(self, gap: float | None) -> None:
+        """Go on to a frame that was taken so many seconds after the one before; None forgets the past.
 
         Args:
-            thumbnail: uint8, any shape, the same from call to call: tells a scene cut.
-            stamp: seconds; a stamp that stands still (a paused clock) counts as a thirtieth of a second, one that runs
-                backwards (a looped bag) starts anew.
+            gap: above 0, as from `Succession.follow`.
         """
-        gap = stamp - self.stamp
-        is_same_scene = self.thumbnail is not None and 0 <= gap <= LONGEST_GAP
-        if is_same_scene and self.thumbnail is not None:
-            is_same_scene = cv2.norm(thumbnail, self.thumbnail, cv2.NORM_L1) <= 255 * CUT_DISTANCE * thumbnail.size
-        if not is_same_scene:
-            self.states.clear()
-        self.weight = 1 - math.exp(-(gap or USUAL_GAP) / CALM_SECONDS)
-        self.thumbnail, self.stamp = thumbnail, stamp
+        if gap is None:
+            self._values.clear()
+        else:
+            self._weight = 1 - math.exp(-gap / CALM_SECONDS)
 
     def smooth(self, name: str, value: np.ndarray) -> np.ndarray:
-        """Return this frame's value of that name, smoothed with those of the frames before."""
-        past = self.states.get(name, value)
-        self.states[name] = past + (value - past) * np.float32(self.weight)
-        return self.states[name]
+        """Return this frame's value of that name, smoothed with those of the frames before; it is not to be changed.
+
+        Args:
+            name: which value it is.
+            value: float32, any shape, the same from call to call, finite.
+        """
+        past = self._values.get(name, value)
+        with np.errstate(all="ignore"):  # it is looked at below
+            smoothed = past + (value - past) * np.float32(self._weight)
+        if not np.isfinite(smoothed).all():
+            self._restarts[SPOILT] += 1
+            smoothed = value
+        self._values[name] = smoothed
+        return smoothed
+
+    def distrust(self) -> None:
+        """Forget the past, where there is one: what came of it is unusable, although it consists of numbers."""
+        if self._values:
+            self._restarts[SPOILT] += 1
+        self._values.clear()
 
 
 def night_share(luma: float) -> float:

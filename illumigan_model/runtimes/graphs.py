@@ -1,11 +1,13 @@
 """The ONNX graph of a model, for the runtimes that run one; what a checkpoint says without PyTorch.
 
 A model that comes without its graph is exported once, in a process of its own, as that needs PyTorch; the graph is kept
-in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the name, size and sha256 of what it was made of.
+in ${XDG_CACHE_HOME:-~/.cache}/illumigan/onnx/ under the name, size and sha256 of what it was made of, and the
+digest of the code that makes graphs.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import sys
@@ -20,7 +22,6 @@ from illumigan_model.runtimes.onnx_metadata import read_metadata
 from illumigan_model.system.child_process import OnProgress, run_program, unwatched
 from illumigan_model.system.files import parts_in
 from illumigan_model.system.user_cache import cache_folder, remove_older_than_a_day
-from illumigan_model.version import __version__
 
 INNER_WH = {16: (352, 288), 32: (256, 208)}
 """Width of an AttentionUNet -> size of the graph made of it: what two cores run at more than 5 frames a second.
@@ -29,6 +30,18 @@ INNER_WH = {16: (352, 288), 32: (256, 208)}
 """
 
 ARCHITECTURES = ("curve_grid", "attention_unet")
+PACKAGE = Path(__file__).parents[1]
+SOURCES = (
+    "attention.py",
+    "frames/curves.py",
+    "generators/*.py",
+    "export/*.py",
+    "runtimes/graphs.py",
+    "runtimes/self_check.py",
+    "runtimes/night.png",
+)
+"""What says how a graph is made and what is in it, relative to the package."""
+
 FOREIGN = "not exported by illumigan"
 EXPORT_TIMEOUT = 300.0  # seconds
 EXPORT = """
@@ -36,7 +49,6 @@ import sys
 import tempfile
 from pathlib import Path
 from illumigan_model.errors import ModelError
-from illumigan_model.version import __version__
 
 target = Path(sys.argv[2])
 tempfile.tempdir = str(target.parent)  # where it is removed, however this ends
@@ -113,7 +125,7 @@ def find_graph(
         return found
     if size is None and architecture == "attention_unet":
         size = "x".join(map(str, inner_size(found)))
-    key = filter(None, (found.stem, size, weights.sha256(found), __version__))
+    key = filter(None, (found.stem, size, weights.sha256(found), code_digest(PACKAGE)))
     kept = cache_folder("onnx") / f"{'-'.join(key)}.onnx"
     if not is_whole(kept):
         try:
@@ -124,6 +136,14 @@ def find_graph(
                 f"The model's graph cannot be kept ({error}); let XDG_CACHE_HOME name a folder that can be written."
             ) from error
     return kept
+
+
+def code_digest(package: Path) -> str:
+    """Return a digest of the code that makes graphs, 16 hexadecimal digits: other code, other graphs."""
+    digest = hashlib.sha256()
+    for source in sorted(path for pattern in SOURCES for path in package.glob(pattern)):
+        digest.update(source.relative_to(package).as_posix().encode() + b"\0" + source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
 
 
 def is_whole(graph: Path) -> bool:

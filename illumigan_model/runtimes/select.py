@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 
 from illumigan_model.errors import ModelError, Stopped
+from illumigan_model.frames.soundness import require_curves, require_finite
 from illumigan_model.runtimes import CheckedRuntime, Runtime, reduced
 from illumigan_model.runtimes.graphs import architecture_of
 from illumigan_model.runtimes.self_check import check
@@ -36,11 +39,15 @@ ORDERS = {
 Runtime and 29 ms in PyTorch, which runs frames at full size. The orders for a GPU are not measured. tensorrt-fp32 and
 torch2trt, which converts for minutes, must be asked for."""
 
+PATIENCE_S = 2.0  # with a runtime that is being opened when all is to end
+
 
 class RuntimeChain:
     """The runtime that runs, and the ones to take over if it fails on a frame.
 
-    `notes` say, one sentence each, why better runtimes do not run; it grows when one fails.
+    Opening another one takes seconds, or minutes where a graph must be made for it. A live chain does that on a thread,
+    and answers no frame until it is done, so that runtimes are changed between two frames; any other lets the frame
+    wait. `notes` say, one sentence each, why better runtimes do not run; it grows when one fails.
     """
 
     def __init__(
@@ -50,10 +57,15 @@ class RuntimeChain:
         threads: int,
         on_progress: OnProgress = unwatched,
         on_takeover: Callable[[str], object] = unwatched,
+        *,
+        live: bool = False,
     ) -> None:
         """Open the first runtime that works, see `open_runtime`; raises ModelError with every reason if none does."""
         self._model, self._waiting, self._threads = model, list(names), threads
         self._on_progress, self._on_takeover = on_progress, on_takeover
+        self._is_live, self._is_closed = live, False
+        self._takeover: threading.Thread | None = None
+        self._failure = ModelError()
         self.notes: list[str] = []
         opened = self._open_next()
         if opened is None:
@@ -78,40 +90,67 @@ class RuntimeChain:
         """Run the network on float32 RGB 1 x 3 x H x W in [0, 1], any size in the case of an AttentionUNet.
 
         Raises:
-            ModelError: the runtime failed, and so did those that could take over.
+            ModelError: the runtime failed, and so did those that could take over, or one of them is being opened.
         """
         while True:
+            if self._takeover is not None and self._takeover.is_alive():
+                raise ModelError(f"{self.name}: {self._failure} Another runtime is being opened.")
             try:
                 return self._answer(image)
             except ModelError as error:
-                self._take_over(error)
+                failure = error
             except Exception as error:  # a runtime that is broken raises whatever it likes
-                self._take_over(ModelError(f"It failed on this frame ({error})."))
+                failure = ModelError(f"It failed on this frame ({error}).")
+            if not self._waiting:  # stay: the next frame may fare better
+                raise failure
+            if self._is_live:
+                self._failure = failure
+                self._takeover = threading.Thread(target=self._take_over_aside, name="takeover", daemon=True)
+                self._takeover.start()
+            elif not self._take_over(failure):
+                raise failure
 
     def close(self) -> None:
-        """Free what the runtime holds; no other one takes over any more."""
+        """Free what the runtime holds; no other one takes over any more, and one that is being opened is let go."""
+        self._is_closed = True
         self._waiting.clear()
+        if self._takeover is not None:
+            self._takeover.join(PATIENCE_S)  # making a graph ends at once; what loads longer is freed by its thread
         close_quietly(self._runtime)
 
-    def _take_over(self, failure: ModelError) -> None:
-        """Go on with the next runtime that works; raises the failure of the present one if there is none."""
+    def _take_over_aside(self) -> None:
+        with suppress(Stopped):
+            self._take_over(self._failure)
+
+    def _listen(self, said: str) -> None:
+        """Hear how opening a runtime comes along; raises Stopped when it is not wanted any longer."""
+        self._require_wanted()
+        self._on_progress(said)
+
+    def _require_wanted(self) -> None:
+        if self._is_closed:
+            raise Stopped("The runtimes of this model are not wanted any longer.")
+
+    def _take_over(self, failure: ModelError) -> bool:
+        """Go on with the next runtime that works; return whether there is one."""
         noted = len(self.notes)
         # The failed one stays open meanwhile, although a GPU's memory may be short: it is needed where no other opens.
         following = self._open_next()
-        if following is None:  # stay: the next frame may fare better
-            raise failure
+        if following is None:
+            return False
         self.notes.insert(noted, in_one_line(f"{self.name}: {failure}"))
         failed, self._runtime = self._runtime, following
         close_quietly(failed)
         self._on_takeover(f"{self.describe()} takes over: {' '.join(self.notes[noted:])}")
+        return True
 
     def _answer(self, image: np.ndarray) -> np.ndarray:
         if self._runtime.architecture == "curve_grid" or self._runtime.size is None:
             answer = self._runtime.infer(image)
         else:
             answer = reduced.enhance(image, self._runtime.size, self._runtime.infer)
-        if not np.isfinite(answer).all():
-            raise ModelError("The network answered with something that is not a number; try another runtime.")
+        require_sound = require_curves if self.architecture == "curve_grid" else require_finite
+        require_sound(answer)
         return answer
 
     def _open_next(self) -> CheckedRuntime | None:
@@ -136,9 +175,10 @@ class RuntimeChain:
         """Open a runtime, warm and checked."""
         module, kind = RUNTIMES[name]
         opener = getattr(importlib.import_module(module), kind)
-        opened: CheckedRuntime = opener(self._model, self._threads, self._on_progress)
+        opened: CheckedRuntime = opener(self._model, self._threads, self._listen)
         try:
             check(opened)
+            self._require_wanted()
         except Exception:
             close_quietly(opened)
             raise
@@ -164,6 +204,8 @@ def open_runtime(
     threads: int,
     on_progress: OnProgress = unwatched,
     on_takeover: Callable[[str], object] = unwatched,
+    *,
+    live: bool = False,
 ) -> tuple[Runtime, list[str]]:
     """Open a runtime for a model.
 
@@ -174,6 +216,7 @@ def open_runtime(
         on_progress: is called while a graph of the model is made, which takes long, now or where another runtime takes
             over; what it raises ends that. If that is Stopped, it is raised here, or by `infer`.
         on_takeover: is told in one line when a runtime has failed on a frame and another one takes over.
+        live: open another runtime aside, while `infer` raises ModelError, instead of within `infer`.
 
     Returns:
         the runtime, and for each better one that could not be used the reason, one sentence each; the list grows if
@@ -186,5 +229,5 @@ def open_runtime(
         raise ModelError(f"There is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}.")
     architecture = architecture_of(model)  # a model that is not there is no runtime's fault
     names = ORDERS["gpu" if has_gpu() else "cpu", architecture] if runtime == "auto" else (runtime,)
-    chain = RuntimeChain(model, names, threads, on_progress, on_takeover)
+    chain = RuntimeChain(model, names, threads, on_progress, on_takeover, live=live)
     return chain, chain.notes

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import ModelError
+from illumigan_model.frames.soundness import require_finite
 from illumigan_model.runtimes import CheckedRuntime
 
 PICTURE = Path(__file__).with_name("night.png")
@@ -59,8 +60,7 @@ def check(runtime: CheckedRuntime) -> None:
     """
     image = night_picture(runtime.size or PICTURE_WH)
     answer = runtime.infer(image)
-    if not np.isfinite(answer).all():
-        raise ModelError("The network answered with something that is not a number; try another runtime.")
+    require_finite(answer)
     found, wanted = digest(answer), runtime.reference()
     if found.shape != wanted.shape:
         raise ModelError(f"Its answer to the test picture has the shape {found.shape} instead of {wanted.shape}.")

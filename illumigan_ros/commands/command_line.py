@@ -117,14 +117,21 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
 def conclude(result: BatchResult, what: str, out: Path) -> None:
     """Say what was done.
 
-    Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something.
+    Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something
+    or frames could not be enhanced.
     """
-    print(f"{result.done} {what} enhanced into {out}")
+    restarts = ", ".join(f"{count} x {reason}" for reason, count in result.restarts.items())
+    anew = f"; what is remembered began anew: {restarts}" if restarts else ""
+    print(f"{result.done} {what} enhanced into {out}{anew}")
     warn(result.warnings + result.losses)
+    if result.kept:
+        warn([f"{result.kept} {what} could not be enhanced and are there as they came, the last one: {result.why_kept}"])
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")
     if result.failures:
-        total = result.done + len(result.failures)
+        total = result.done + result.kept + len(result.failures)
         raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")
     if result.losses:
         raise Incomplete(f"The source is not complete, see the warnings above; {out} has all {what} that can be read.")
+    if result.kept:
+        raise Incomplete(f"{result.kept} of {result.done + result.kept} {what} are not enhanced, see the warnings above.")

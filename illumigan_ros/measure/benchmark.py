@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.frames.baselines import clahe
+from illumigan_model.report import require_enhanced
 from illumigan_model.system.machine import cores, processor_name
 from illumigan_model.version import installed_version
 from illumigan_ros.measure.baselines import Contender, copier, zero_dce
@@ -97,7 +98,7 @@ def measure_size(size: tuple[int, int], enhancers: dict[str, Enhancer], options:
     stages: list[dict[str, float]] = []
 
     def ours(frame: np.ndarray) -> None:
-        stages.append(enhancers[OURS].enhance(frame).report.stages_ms)
+        stages.append(require_enhanced(enhancers[OURS].enhance(frame)).report.stages_ms)
 
     contenders: dict[str, Contender] = {COPY: copier(frames[0].shape), CLAHE: clahe, OURS: ours}
     contenders |= {name: enhancer.enhance for name, enhancer in enhancers.items() if name != OURS}

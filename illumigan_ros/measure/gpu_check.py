@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import ModelError, first_line
+from illumigan_model.report import require_enhanced
 from illumigan_model.system.child_process import unwatched
 from illumigan_ros.measure.gpu_check_result import GpuCheckResult, RuntimeTiming
 from illumigan_ros.measure.turns import take_turns
@@ -113,8 +114,9 @@ def run_product(
             notes += [f"{model}: {note}" for note in enhancer.runtime_reasons]
             if not notes and "CPU" in enhancer.describe():
                 notes.append(f"{model}: {name}: its build is without CUDA, so that it runs on the CPU.")
+            method = {name: lambda frame: require_enhanced(enhancer.enhance(frame))}
             for size, pictures in frames.items():
-                took = take_turns({name: enhancer.enhance}, pictures, seconds)[name]
+                took = take_turns(method, pictures, seconds)[name]
                 figures = float(np.median(took)), float(np.percentile(took, 95))
                 runs.append(RuntimeTiming(model, "{}x{}".format(*size), enhancer.describe(), *figures))
     except Exception as error:  # a library that is missing or broken raises whatever it likes

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from illumigan_model.enhancer import Report
+from illumigan_model.report import FAILED, Report
 
 WINDOW = 300  # published frames that latency and frame rate look back on
 
-ENHANCEMENT_FAILED, UNKNOWN_ENCODING = "enhancement failed", "unknown encoding"
+ENHANCEMENT_FAILED, UNKNOWN_ENCODING = FAILED, "unknown encoding"
 FAILURES = (ENHANCEMENT_FAILED, UNKNOWN_ENCODING)  # reasons to pass a frame through that are errors
 
 
@@ -33,6 +33,7 @@ class StreamStatistics:
         self.last_error = ""
         self._last_frame = ""  # what became of it
         self._report: Report | None = None  # on the last frame, if the Enhancer has seen it
+        self._restarts: Mapping[str, int] = {}  # of what the Enhancer remembers, by reason
         self._latencies_ms: deque[float] = deque(maxlen=WINDOW)
         self._ages_ms: deque[float] = deque(maxlen=WINDOW)
         self._published_at: deque[float] = deque(maxlen=WINDOW)
@@ -76,7 +77,9 @@ class StreamStatistics:
         if report.bypassed:
             self.count_passed_through(report.bypassed)
         with self._lock:
-            self._report = report
+            self._report, self._restarts = report, report.restarts
+            if report.failure:
+                self.last_error = report.failure
             if not report.bypassed:
                 self._last_frame = "enhanced"
 
@@ -109,6 +112,7 @@ class StreamStatistics:
             }
             values |= {f"frames failed: {reason}": str(count) for reason, count in self.failed.items()}
             values |= {f"frames passed through: {reason}": str(n) for reason, n in self.passed_through.items()}
+            values |= {f"memory begun anew: {reason}": str(n) for reason, n in self._restarts.items()}
             for name, samples in (("latency", self._latencies_ms), ("age of stamp", self._ages_ms)):
                 if samples:
                     p50, p95 = np.percentile(samples, (50, 95))

@@ -137,7 +137,7 @@ class EngineBuild:
             if not self._build():
                 return
             runtime, reasons = open_runtime(
-                self._model, self._runtime, self._threads, self._on_progress, self._logger.warning
+                self._model, self._runtime, self._threads, self._on_progress, self._logger.warning, live=True
             )
             if not self._is_used_by(runtime.name, runtime.describe()):
                 runtime.close()

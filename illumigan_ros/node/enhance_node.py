@@ -159,6 +159,7 @@ class EnhanceNode(LifecycleNode):
             runtime=runtime,
             on_progress=self._on_export,
             on_takeover=self.get_logger().warning,
+            live=True,
         )
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.describe()}.")
         for reason in enhancer.runtime_reasons:
@@ -218,8 +219,6 @@ class EnhanceNode(LifecycleNode):
     def _on_export(self, said: str) -> None:
         text = "The graph of the model is being made, which is done once and may take a minute."
         self.get_logger().info(text, throttle_duration_sec=LOG_PERIOD)
-        if self._configured and self._worker is None:  # another runtime was to take over, and frames come no more
-            raise Stopped("The node is being deactivated.")
         self._on_progress(said)
 
     def _on_progress(self, _said: str) -> None:

@@ -156,14 +156,19 @@ class FrameWorker:
             if self._reset_wanted:
                 self._reset_wanted = False
                 self._enhancer.reset()
-            result = self._enhancer.enhance(image, _seconds(header) or arrived)
+            result = self._enhancer.enhance(image, _seconds(header) or None, arrived)  # no camera stamps a frame with 0
         except Exception as error:  # whatever it is, the camera's users get their frame
             self.statistics.count_passed_through(ENHANCEMENT_FAILED, error)
-            text = f"The original frame goes out, because enhancing it failed: {error}"
-            self._node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
+            self._log_failure(str(error))
             return image, None
         self.statistics.count_processed(result.report)
+        if result.report.failure:
+            self._log_failure(result.report.failure)
         return result.image, result.attention
+
+    def _log_failure(self, why: str) -> None:
+        text = f"The original frame goes out, because enhancing it failed: {why}"
+        self._node.get_logger().error(text, throttle_duration_sec=LOG_PERIOD)
 
     def _publish(self, frame: Frame, image: np.ndarray, enhanced: np.ndarray, attention: np.ndarray | None) -> None:
         header = frame.message.header

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from illumigan_ros.recordings.video import VideoReader, video_writers
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
+    from illumigan_model.report import Report
 
 LOW_SHARE = 16  # twelve bits fill a 16th of what sixteen can say
 ENHANCED_TOPIC, ATTENTION_TOPIC, INFO_TOPIC = "/enhanced/image", "/attention/image", "/enhanced/camera_info"
@@ -38,13 +39,26 @@ class BatchResult:
     """What became of a run.
 
     Frames enhanced, one sentence for each input that could not be read, for each thing that the source lacks (as one
-    that was cut off does), and for what else one should know.
+    that was cut off does), and for what else one should know. `kept` are the frames that could not be enhanced and are
+    in the result as they were, the last of them because of `why_kept`. `restarts` counts by reason how often what is
+    remembered of past frames had to begin anew.
     """
 
     done: int = 0
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     losses: list[str] = field(default_factory=list)
+    kept: int = 0
+    why_kept: str = ""
+    restarts: Mapping[str, int] = field(default_factory=dict)
+
+    def count(self, report: Report) -> None:
+        """Count a frame that is in the result."""
+        self.restarts = report.restarts
+        if report.failure:
+            self.kept, self.why_kept = self.kept + 1, report.failure
+        else:
+            self.done += 1
 
 
 def enhance_images(
@@ -86,7 +100,7 @@ def enhance_images(
             write_picture(out / names[path], enhanced.image, picture)
             if attention is not None:
                 write_png(attention / names[path], enhanced.attention)
-            result.done += 1
+            result.count(enhanced.report)
         advance()
     if peaks and max(peaks) * LOW_SHARE <= white_16bit:
         result.warnings.append(
@@ -168,7 +182,7 @@ def enhance_video(
                     writer.write(made, time, duration)
                 if window is not None:
                     window.show(shown)
-                result.done += 1
+                result.count(enhanced.report)
                 advance()
         except Incomplete as error:
             result.losses.append(str(error))
@@ -200,16 +214,17 @@ def enhance_bag(
                 is_raw = message.topic == CAMERA_TOPICS[IMAGE]
                 frame = to_bgr(image, white_16bit) if is_raw else compressed_to_bgr(image)
                 stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
-                enhanced = enhancer.enhance(frame, stamp=stamp / NANOSECONDS)
+                recorded = message.time_ns / NANOSECONDS
+                enhanced = enhancer.enhance(frame, stamp / NANOSECONDS or None, recorded)  # no camera stamps with 0
             except FrameError as error:
                 result.failures.append(str(error))
             else:
                 frame_id = image.header.frame_id
                 bag.write(ENHANCED_TOPIC, message.time_ns, image_cdr(enhanced.image, stamp, frame_id))
                 bag.write(ATTENTION_TOPIC, message.time_ns, image_cdr(enhanced.attention, stamp, frame_id))
-                result.done += 1
+                result.count(enhanced.report)
             advance()
-        if not result.done:
+        if not (result.done or result.kept):
             why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
             raise FrameError(f"No image of {source.name} {why}")
     result.losses += source.losses

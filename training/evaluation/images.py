@@ -19,6 +19,7 @@ from illumigan_model.enhancer import Enhancer, check_frame
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.frames.baselines import auto_gamma, clahe
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
+from illumigan_model.report import require_enhanced
 from illumigan_training.evaluation.metrics import measure
 from illumigan_training.runs import differing, run_settings, run_weights
 
@@ -84,8 +85,8 @@ class Evaluation:
 
 
 def still(enhancer: Enhancer) -> Method:
-    """Return an Enhancer as a function from photo to photo."""
-    return lambda bgr: enhancer.enhance(bgr).image
+    """Return an Enhancer as a function from photo to photo; it raises ModelError where that fails."""
+    return lambda bgr: require_enhanced(enhancer.enhance(bgr)).image
 
 
 def find_photos(data: Path, truth: Path | None = None) -> tuple[list[Photo], list[Path]]:

@@ -98,10 +98,24 @@ def test_a_checkpoint_is_exported_once_and_kept(tmp_path, monkeypatch, unet):
     chain, _ = open_runtime(unet, "onnxruntime", 1)
     assert chain.describe() == "onnxruntime (CPU, fp32)"
     assert graphs.find_graph(unet).stat().st_mtime_ns == written
+    assert graphs.code_digest(graphs.PACKAGE) in made.name
     whole = made.read_bytes()
     made.write_bytes(whole[:-5000])
     assert len(graphs.find_graph(unet).read_bytes()) == len(whole)
     assert [path.name for path in made.parent.iterdir()] == [made.name]
+
+
+def test_other_code_makes_other_graphs(tmp_path):
+    made_by = graphs.code_digest(graphs.PACKAGE)
+    shutil.copytree(graphs.PACKAGE, tmp_path / "other", ignore=shutil.ignore_patterns("__pycache__"))
+    assert graphs.code_digest(tmp_path / "other") == made_by
+    for source in ("generators/attention_unet.py", "export/rewrite.py", "attention.py", "runtimes/night.png"):
+        with (tmp_path / "other" / source).open("ab") as file:
+            file.write(b"\n")
+        assert graphs.code_digest(tmp_path / "other") != made_by
+        shutil.copy(graphs.PACKAGE / source, tmp_path / "other" / source)
+    (tmp_path / "other" / "README.md").touch()
+    assert graphs.code_digest(tmp_path / "other") == made_by
 
 
 @pytest.mark.parametrize("runtime", ["auto", "onnxruntime"])

@@ -152,7 +152,7 @@ def test_a_runtime_that_fails_in_the_middle_is_one_line_of_warning(
 
         def infer(self, image):
             self.asked += 1
-            if self.asked == 5:  # the third frame: two were to try it out
+            if self.asked == 4:  # the third frame: one was to try it out
                 self.input = "no such input"
             return super().infer(image)
 
@@ -168,6 +168,59 @@ def test_a_runtime_that_fails_in_the_middle_is_one_line_of_warning(
     assert warning.startswith(f"warning: torch (CPU, fp32) takes over: {why}")
     count = {"images": 3, "video": 12, "bag": len(STAMPS)}[kind]
     assert any(line.startswith(f"{count} ") and "enhanced into" in line for line in lines)
+
+
+@pytest.mark.parametrize("kind", ["images", "video", "bag"])
+def test_what_cannot_be_enhanced_is_there_as_it_came_and_the_command_ends_in_1(
+    kind, night_folder, night_video, night_bag, tmp_path, monkeypatch
+):
+    class Faltering(OnnxRuntime):
+        asked = 0
+
+        def infer(self, image):
+            self.asked += 1
+            answer = super().infer(image)
+            return answer * np.float32(np.nan if self.asked == 3 else 0 if self.asked == 4 else 1)
+
+    monkeypatch.setitem(sys.modules, "faltering", types.SimpleNamespace(Faltering=Faltering))
+    monkeypatch.setitem(select.RUNTIMES, "onnxruntime", ("faltering", "Faltering"))
+    source = {"images": night_folder, "video": night_video, "bag": night_bag}[kind]
+    target = tmp_path / ("out.mp4" if kind == "video" else "out")
+    lines = illumigan(f"enhance-{kind}", source, target, "--runtime", "onnxruntime", code=1).splitlines()
+    what = {"images": "pictures", "video": "frames", "bag": "images"}[kind]
+    count = {"images": 3, "video": 12, "bag": len(STAMPS)}[kind]
+    assert any(line.startswith(f"{count - 2} {what}") and "enhanced into" in line for line in lines)
+    (error,) = [line for line in lines if line.startswith("error: ")]
+    assert f"error: 2 {what}" in error
+    assert "could not be enhanced and are there as they came: The network answered with curves that do not" in error
+    if kind == "bag":
+        with BagReader(target) as bag:
+            images = [decode(message) for message in bag.messages(["/enhanced/image"])]
+        bright = [image.data.mean() > 1.2 * NIGHT.mean() for image in images]
+        assert bright == [True, False, False, True]
+
+
+@pytest.mark.parametrize(
+    "stamps,told",
+    [
+        ([60, 62, 64, 66], "began anew: 3 x jump in time"),
+        ([60.0, 60.1, 20.0, 20.1], "began anew: 1 x jump in time"),
+        ([60.0, 0.0, 60.2, 0.0], ""),
+        ([0.0, 0.0, 0.0, 0.0], ""),
+    ],
+)
+def test_a_bag_whose_stamps_jump_or_are_missing_stays_bright_and_jumps_are_told(tmp_path, stamps, told):
+    with BagWriter(tmp_path / "jumps") as bag:
+        bag.add_topic("/camera/image_raw", IMAGE)
+        for index, stamp in enumerate(stamps):
+            bag.write("/camera/image_raw", STAMPS[index], image_cdr(NIGHT, int(stamp * 1e9), "front"))
+    output = illumigan("enhance-bag", tmp_path / "jumps", tmp_path / "out")
+    assert told in output
+    assert ("began anew" in output) == bool(told)
+    with BagReader(tmp_path / "out") as bag:
+        images = [decode(message) for message in bag.messages(["/enhanced/image"])]
+    assert [image.header.stamp.sec for image in images] == [int(stamp) for stamp in stamps]
+    assert all(image.data.mean() > 1.2 * NIGHT.mean() for image in images)
 
 
 def test_bad_pictures_are_told_and_the_others_done(night_folder, tmp_path):
