@@ -186,7 +186,7 @@ class Enhancer:
     def _enhance(
         self, given: np.ndarray, plain: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the enhanced frame and its attention map; `plain` is what was given in eight bits, with its thumbnail."""
+        """Return the enhanced frame and its attention map; `plain` is the frame in eight bits, `thumbnail` that one's."""
         frame = plain
         if given.dtype == np.uint16:
             frame, thumbnail = self._expose(given, share)

@@ -125,7 +125,7 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     print(f"{result.done} {what} enhanced into {out}{anew}")
     warn(result.warnings + result.losses)
     if result.kept:
-        warn([f"{result.kept} {what} could not be enhanced and are there as they came, the last one: {result.why_kept}"])
+        warn([f"{result.kept} {what} could not be enhanced and are there as they came: {result.why_kept}"])
     for failure in result.failures[:MOST_FAILURES]:
         print(f"skipped: {failure}")
     if result.failures:
@@ -134,4 +134,4 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     if result.losses:
         raise Incomplete(f"The source is not complete, see the warnings above; {out} has all {what} that can be read.")
     if result.kept:
-        raise Incomplete(f"{result.kept} of {result.done + result.kept} {what} are not enhanced, see the warnings above.")
+        raise Incomplete(f"{result.kept} of {result.done + result.kept} {what} are not enhanced, see the warnings.")
