@@ -186,7 +186,7 @@ class Enhancer:
     def _enhance(
         self, given: np.ndarray, plain: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Return the enhanced frame and its attention map; `plain` is the frame in eight bits, `thumbnail` that one's."""
+        """Return the enhanced frame and its attention map; `plain` is it in eight bits, `thumbnail` its thumbnail."""
         frame = plain
         if given.dtype == np.uint16:
             frame, thumbnail = self._expose(given, share)
