@@ -9,6 +9,7 @@ VIDEO ?=
 
 VENV := .venv
 JAZZY_VENV := .venv-jazzy
+OLDEST_VENV := .venv-oldest
 INSTALLED_FILES := setup.py pyproject.toml package.xml $(wildcard launch/* config/* illumigan_ros/executables/*)
 
 # A sourced ROS distribution would mix its own rclpy into the environment's.
@@ -17,7 +18,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test test-jazzy lint gpu-check clean
+.PHONY: demo test test-jazzy test-oldest lint gpu-check clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -30,6 +31,11 @@ test-jazzy: AMENT_PREFIX_PATH = $(CURDIR)/$(JAZZY_VENV)
 test-jazzy: $(JAZZY_VENV)/.ready-to-test
 	$(JAZZY_VENV)/bin/pytest test/ros
 
+# The lowest versions that setup.py promises to work with, and beside them what the tests need.
+test-oldest: AMENT_PREFIX_PATH = $(CURDIR)/$(OLDEST_VENV)
+test-oldest: $(OLDEST_VENV)/.ready-to-test
+	$(OLDEST_VENV)/bin/pytest
+
 lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
 	@mkdir -p .mypy_cache && ln -sfn ../training .mypy_cache/illumigan_training  # under its import name
@@ -40,7 +46,7 @@ gpu-check: $(VENV)/.ready-to-test
 	$(VENV)/bin/illumigan gpu-check
 
 clean:
-	rm -rf $(VENV) $(JAZZY_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(JAZZY_VENV) $(OLDEST_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.ready-to-run: $(INSTALLED_FILES) | $(VENV)/bin/pip
@@ -55,6 +61,18 @@ $(VENV)/.ready-to-test: $(INSTALLED_FILES) | $(VENV)/bin/pip
 
 $(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
 	$(JAZZY_VENV)/bin/pip install --disable-pip-version-check -e ".[ros-jazzy,video,dev]"
+	$(check-opencv)
+	@touch $@
+
+# uv, as pip cannot resolve to the lowest versions; from wheels, as old sources do not build with new compilers.
+COMPILED := numpy opencv-python numba onnxruntime av pyyaml
+$(OLDEST_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(OLDEST_VENV)/bin/pip
+	$(OLDEST_VENV)/bin/pip install --disable-pip-version-check uv
+	$(OLDEST_VENV)/bin/uv pip install --python $(OLDEST_VENV)/bin/python --resolution lowest-direct \
+		$(COMPILED:%=--only-binary %) -e ".[ros,video]"
+	$(OLDEST_VENV)/bin/pip freeze --exclude-editable > $(OLDEST_VENV)/floors.txt
+	$(OLDEST_VENV)/bin/pip install --disable-pip-version-check -c $(OLDEST_VENV)/floors.txt -e ".[train]" "$(TORCH)" \
+		pytest hypothesis scikit-image
 	$(check-opencv)
 	@touch $@
 
