@@ -1,8 +1,11 @@
 """The live node as its users see it: messages in, messages out, over DDS."""
 
+import importlib
 import os
 import signal
+import sys
 import threading
+import types
 
 import cv2
 import numpy as np
@@ -131,20 +134,56 @@ def test_a_frame_that_cannot_be_enhanced_goes_out_as_it_came(bench):
     running.wait(lambda: running.diagnostics().get("frames passed through: enhancement failed") == "1")
 
 
-def test_when_another_runtime_takes_over_no_frame_is_lost_and_the_log_says_it_once(bench, monkeypatch, capfd):
+def test_while_another_runtime_is_opened_originals_go_out_and_then_it_takes_over(bench, monkeypatch, capfd):
     pytest.importorskip("torch", reason="needs a second runtime")
+    go, opener = threading.Event(), select.RUNTIMES["torch"]
+
+    def wait_and_open(*arguments):
+        assert go.wait(60)
+        return getattr(importlib.import_module(opener[0]), opener[1])(*arguments)
+
+    monkeypatch.setitem(sys.modules, "slow_torch", types.SimpleNamespace(open=wait_and_open))
+    monkeypatch.setitem(select.RUNTIMES, "torch", ("slow_torch", "open"))
+    monkeypatch.setitem(select.ORDERS, ("cpu", "curve_grid"), ("onnxruntime", "torch"))
     monkeypatch.setattr(select, "has_gpu", lambda: False)
     running = bench()
     camera = running.camera(Image)
-    running.node._enhancer._runtime._runtime.input = "no such input"
+    chain = running.node._enhancer._runtime
+    chain._runtime.input = "no such input"
     for stamp in (1, 2, 3):
         camera.publish(image(stamp))
-        assert to_bgr(running.output(stamp)).mean() > NIGHT.mean() + 5
+        np.testing.assert_array_equal(to_bgr(running.output(stamp)), NIGHT)
+        np.testing.assert_array_equal(to_bgr(running.output(stamp, "/attention/image"))[:, :, 0], attention_u8(NIGHT))
     values = running.wait(lambda: running.diagnostics() if running.diagnostics().get("frames out") == "3" else None)
+    assert values["frames passed through: enhancement failed"] == "3"
+    assert values["last error"].endswith("Another runtime is being opened.")
+    go.set()
+    chain._takeover.join(60)
+    for stamp in (4, 5):
+        camera.publish(image(stamp))
+        assert to_bgr(running.output(stamp)).mean() > NIGHT.mean() + 5
+    values = running.wait(lambda: running.diagnostics() if running.diagnostics().get("frames out") == "5" else None)
     (warning,) = [line for line in capfd.readouterr().err.splitlines() if "[WARN]" in line]
     assert f"{values['runtime in detail']} takes over: onnxruntime: ONNX Runtime failed on this frame" in warning
     assert values["runtime not used 1"].startswith("onnxruntime: ")
-    assert values["frames failed"] == values["frames passed through"] == "0"
+    assert values["frames passed through"] == "3"
+    assert (values["frames failed"], values["frames skipped"]) == ("0", "0")
+
+
+def test_a_frame_that_would_go_black_goes_out_as_it_came_and_is_counted(bench, monkeypatch):
+    running = bench({"runtime": "onnxruntime"})
+    camera = running.camera(Image)
+    session = running.node._enhancer._runtime._runtime
+    right = session.infer
+    for stamp, factor in enumerate((1, np.nan, 0, 1), 1):
+        session.infer = lambda thumbnail, factor=factor: right(thumbnail) * np.float32(factor)
+        camera.publish(image(stamp))
+        made = to_bgr(running.output(stamp))
+        assert (made.mean() > NIGHT.mean() + 5) == (factor == 1)
+        assert factor == 1 or (made == NIGHT).all()
+    values = running.wait(lambda: running.diagnostics() if running.diagnostics().get("frames out") == "4" else None)
+    assert values["frames passed through: enhancement failed"] == "2"
+    assert values["last error"].startswith("The network answered with curves that do not run from black to white")
 
 
 def test_a_shutdown_does_not_wait_for_the_graph_of_a_runtime_that_takes_over(bench, children, monkeypatch, tmp_path):
