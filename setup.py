@@ -76,6 +76,8 @@ setup(
             "lightning-fabric>=2.3",
             "safetensors>=0.4",
             "onnx>=1.15",
+            "onnx2torch>=1.5.15",
+            "pycocotools>=2.0.4",
             "scikit-image>=0.19",
             "scipy>=1.8",
             "tensorboard>=2.10",

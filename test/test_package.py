@@ -105,7 +105,8 @@ def test_a_plain_install_needs_neither_torch_nor_ros(metadata: Message) -> None:
 
 
 def test_the_command_and_the_enhancer_start_without_torch_and_ros() -> None:
-    imports = "import sys, illumigan_ros.commands.main, illumigan_model.enhancer; print(*sys.modules)"
+    rooms = "illumigan_ros.commands.main, illumigan_model.enhancer, illumigan_training.detectors.detector"
+    imports = f"import sys, {rooms}; print(*sys.modules)"
     loaded = run(sys.executable, "-c", imports)
     assert not {"torch", "rclpy"} & set(loaded.split())
 

@@ -14,6 +14,7 @@ import yaml
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.checkpoint import ARCHITECTURES
 from illumigan_training.data.samples import KINDS
+from illumigan_training.detectors.coco import numbers_of
 from illumigan_training.losses.features import FLAVOURS, NETWORKS
 from illumigan_training.losses.terms import CURVE_TERMS, TERMS
 
@@ -68,6 +69,7 @@ SETTINGS: dict[str, Kind] = {
     "precision": PRECISION,
     "threads": COUNT,
     "workers": COUNT_OR_NONE,
+    "start": TEXT,
     "generator": SECTION,
     "generator.architecture": one_of(*ARCHITECTURES),
     "steps": LENGTH,
@@ -107,6 +109,9 @@ SETTINGS: dict[str, Kind] = {
     "features.flavour": one_of("", *FLAVOURS),
     "features.mean_subtraction": SWITCH,
     "features.pool4": SWITCH,
+    "detector": SECTION,
+    "detector.file": FILE,
+    "detector.classes": Kind((list,), "a list of COCO's classes, such as [car, person]"),
     "exposure": SHARE,
     "weights": SECTION,
 }
@@ -114,7 +119,7 @@ SETTINGS: dict[str, Kind] = {
 
 
 def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
-    """Return a training config with `key=value` overrides applied (`a.b=1` reaches into a section).
+    """Return a training config with `key=value` overrides applied (`a.b=1` reaches into a section, `a.0.b=1` a list).
 
     Raises:
         IllumiganError: the file is missing or no config, or a key is unknown; the message names the keys there are.
@@ -137,7 +142,7 @@ def _apply(override: str, config: dict[str, Any], name: str) -> None:
     *sections, last = key.split(".")
     place: Any = config
     for section in sections:
-        place = place.get(section) if isinstance(place, dict) else None
+        place = _inside(place, section)
     if not isinstance(place, dict) or last not in place:
         there = place if isinstance(place, dict) else config
         raise IllumiganError(f"{key} is not a setting of {name}; it has {', '.join(map(str, there))}.")
@@ -145,6 +150,13 @@ def _apply(override: str, config: dict[str, Any], name: str) -> None:
         place[last] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise IllumiganError(f"{override} cannot be read ({_one_line(error)}).") from error
+
+
+def _inside(place: Any, section: str) -> Any:
+    """Return what a section, or an element of a list by its number, holds; None where there is no such thing."""
+    if isinstance(place, list):
+        return place[int(section)] if section.isdecimal() and int(section) < len(place) else None
+    return place.get(section) if isinstance(place, dict) else None
 
 
 def check_config(config: dict[str, Any]) -> None:
@@ -174,6 +186,7 @@ def check_config(config: dict[str, Any]) -> None:
     if config["batch"] % config["devices"]:
         raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to devices={config['devices']}.")
     _check_weights(config["weights"], config["generator"]["architecture"])
+    _check_detector(config["detector"], config["weights"]["detector"])
     if config["discriminators"]["patch"] > min(config["crop"]):
         raise IllumiganError(f"discriminators.patch must fit into the crop {config['crop']}.")
 
@@ -220,6 +233,14 @@ def _check_weights(weights: dict[str, Any], architecture: str) -> None:
     for name, value in weights.items():
         if value and name in CURVE_TERMS and architecture != "curve_grid":
             raise IllumiganError(f"weights.{name} must be 0: {architecture} predicts no curves.")
+
+
+def _check_detector(detector: dict[str, Any], weight: float) -> None:
+    if not detector["classes"]:
+        raise IllumiganError("The setting detector.classes names no class; it needs one of COCO's, such as [car].")
+    numbers_of(detector["classes"])
+    if weight and not detector["file"]:
+        raise IllumiganError("weights.detector needs detector.file, the ONNX file of a YOLOX; or set it to 0.")
 
 
 def steps_of(config: dict[str, Any], epoch: int) -> int:

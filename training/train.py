@@ -25,13 +25,15 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from illumigan_model.errors import IllumiganError
-from illumigan_model.generators.checkpoint import Generator, build_generator, save_checkpoint
+from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.generators.checkpoint import Generator, build_generator, load_checkpoint, save_checkpoint
+from illumigan_model.weights import find_weights
 from illumigan_training import run_folder
 from illumigan_training.config import check_config, steps_of
 from illumigan_training.data.samples import Batch, Numbers, Sample, SampleSet, read_photos, stack
 from illumigan_training.losses import adversarial
 from illumigan_training.losses import terms as loss_terms
+from illumigan_training.losses.detector_aware import DetectorScores, detector_loss, open_detector_scores
 from illumigan_training.losses.discriminators import random_patches
 from illumigan_training.losses.features import FeatureNetwork, open_features
 from illumigan_training.networks import Discriminators, Student, enhance, shared_mean
@@ -79,7 +81,7 @@ class Training:
     def _build(self) -> None:
         config = self.config
         settings = {name: value for name, value in config["generator"].items() if name != "architecture"}
-        student = Student(build_generator(config["generator"]["architecture"], settings))
+        student = Student(begin_with(config["start"], build_generator(config["generator"]["architecture"], settings)))
         self.average = AveragedModel(
             student.generator, multi_avg_fn=get_ema_multi_avg_fn(config["average"]), use_buffers=True
         ).to(self.fabric.device)
@@ -97,6 +99,9 @@ class Training:
             options = {name: wish[name] for name in ("mean_subtraction", "pool4")}
             features = open_features(wish["network"], file, flavour=wish["flavour"] or None, **options)
             self.features = features.to(self.fabric.device)
+        self.detector: DetectorScores | None = None
+        if self.weights["detector"]:
+            self.detector = open_detector_scores(config["detector"], config["crop"]).to(self.fabric.device)
 
     def _optimizer(self, network: torch.nn.Module, rate: float) -> torch.optim.Optimizer:
         betas = (self.config["beta1"], 0.999)
@@ -188,6 +193,8 @@ class Training:
             terms["features"] = adversarial.feature_distance(self.features, made, batch.source)
         if self.features is not None and self.weights["local_features"]:
             terms["local_features"] = adversarial.feature_distance(self.features, views[0], views[1])
+        if self.detector is not None:
+            terms["detector"] = detector_loss(self.detector(made), batch.seen).mean()
         if self.critics is not None:
             critics = self.critics.module.requires_grad_(False)
             whole, local = critics(torch.cat([batch.real, made]), torch.cat([views[2], views[0]]))
@@ -261,6 +268,25 @@ class Training:
                 made, _ = enhance(generator, fixed.dark, fixed.calm)
             record.show(step, run_folder.sheet(fixed.dark, fixed.wanted, made))
         self.fabric.barrier()
+
+
+def begin_with(start: str, generator: Generator) -> Generator:
+    """Return a generator with the weights to begin with, its own where `start` is empty.
+
+    Args:
+        start: name of shipped weights, or a .safetensors file.
+        generator: it gets them.
+
+    Raises:
+        ModelError: there are no such weights, they are damaged, or those of another generator.
+    """
+    if start:
+        file = find_weights(start, (".safetensors",))
+        try:
+            generator.load_state_dict(load_checkpoint(file).state_dict())
+        except RuntimeError as error:  # torch's for tensors of other names and shapes
+            raise ModelError(f"{file} holds another generator than the config's; set start, or generator.") from error
+    return generator
 
 
 def rate_factor(progress: float, config: dict[str, Any]) -> float:

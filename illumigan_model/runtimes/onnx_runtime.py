@@ -72,8 +72,10 @@ def on_cpu(model: str, threads: int, on_progress: OnProgress = unwatched) -> Onn
     return OnnxRuntime(model, threads, on_progress, on_cpu=True)
 
 
-def open_session(path: Path, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:
-    """Return a session, in the best provider unless told otherwise.
+def open_session(
+    graph: Path | bytes, threads: int, providers: list[str] | None = None
+) -> onnxruntime.InferenceSession:
+    """Return a session for a file or its content, in the best provider unless told otherwise.
 
     A worker does not spin while it waits, so that the node leaves the cores to others.
     """
@@ -81,11 +83,13 @@ def open_session(path: Path, threads: int, providers: list[str] | None = None) -
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    named = "What was made" if isinstance(graph, bytes) else graph
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers or present_providers())
+        content = graph if isinstance(graph, bytes) else str(graph)
+        return onnxruntime.InferenceSession(content, options, providers=providers or present_providers())
     except Exception as error:  # onnxruntime's exceptions share no public base class
         raise ModelError(
-            f"{path} is not an ONNX model that ONNX Runtime can load ({error}); export it again."
+            f"{named} is not an ONNX model that ONNX Runtime can load ({error}); export it again."
         ) from error
 
 

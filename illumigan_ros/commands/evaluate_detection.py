@@ -1,4 +1,4 @@
-"""`illumigan evaluate-detection`: what a detector finds, on the terminal and in files."""
+"""`illumigan evaluate-detection`: what detectors find, on the terminal and in files."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.system.files import make_folder, require_other_place, write_bytes
 from illumigan_ros.commands.command_line import progress_bar, require_modules
 
 if TYPE_CHECKING:
-    from illumigan_training.evaluation.detection import Comparison
+    from illumigan_training.evaluation.detection import Watched
+    from illumigan_training.evaluation.detection_scores import Row
 
 METHOD_WIDTH = 10  # the baselines' names stay in one line
 MOST_FAILURES = 10
@@ -24,62 +25,96 @@ MOST_FAILURES = 10
 
 def command(
     images: Annotated[Path, typer.Option(help="Folder of pictures.")],
-    truth: Annotated[Path, typer.Option(help="CSV of number plates: image, x0, y0, x1, y1 as shares of the picture.")],
-    detector: Annotated[Path, typer.Option(help="ONNX file of a YOLOX trained on COCO.")],
+    detector: Annotated[list[Path], typer.Option(help="ONNX file of a detector; may be repeated.")],
     *,
+    truth: Annotated[
+        Optional[Path],
+        typer.Option(
+            help="CSV of number plates: image, x0, y0, x1, y1 as shares of the picture; of whole vehicles with a "
+            "column class. Without it, what the detector is sure of in the pictures by day is taken for true."
+        ),
+    ] = None,
     model: Annotated[list[str], typer.Option(help="Shipped weights or a file; may be repeated.")] = ["curve_grid"],  # noqa: B006
     frames: Annotated[Optional[Path], typer.Option(help="CSV with a row for each picture, to choose by.")] = None,
-    where: Annotated[str, typer.Option(metavar="COLUMN=VALUE", help="Which rows of --frames to take.")] = "",
+    where: Annotated[
+        str, typer.Option(metavar="COLUMN=VALUE", help="Which rows of --frames; also !=, several with commas.")
+    ] = "",
+    fold: Annotated[str, typer.Option(help="Column of --frames by which weights are cross-validated.")] = "",
+    held_out: Annotated[
+        Optional[list[str]],
+        typer.Option(metavar="FOLD=MODEL", help="Weights made without the frames of a fold; for each fold."),
+    ] = None,
+    night: Annotated[
+        Optional[int], typer.Option(min=0, help="Put each picture into a night of the camera model, with this seed.")
+    ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
 ) -> None:
-    """Compare how many vehicles with annotated plates a detector finds: raw, classical baselines and models."""
-    require_modules("torch", "skimage")
+    """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
+    require_modules("torch", "skimage", "pycocotools")
+    from illumigan_training.detectors.detector import Detector
     from illumigan_training.evaluation import detection
-    from illumigan_training.evaluation.detector import Detector
+    from illumigan_training.evaluation.detection_scores import summarise
     from illumigan_training.evaluation.images import open_contenders
+    from illumigan_training.evaluation.truth import annotated_frames, read_truth
 
     if out is not None:
         require_other_place(out, images)
         make_folder(out)
-    chosen, missing = detection.annotated_frames(images, truth, frames, where)
-    network = Detector(detector)
-    with open_contenders(model) as contenders:
+    boxes = None if truth is None else read_truth(truth)
+    folds = parse_folds(held_out or [])
+    chosen, missing = annotated_frames(images, boxes, frames, where, fold)
+    networks = [Detector(file) for file in detector]
+    with open_contenders(model) as contenders, open_contenders(list(folds.values()), baselines=False) as makers:
+        made_by = {name: makers[1 + list(dict.fromkeys(folds.values())).index(of)].method for name, of in folds.items()}
+        methods = detection.as_methods(contenders, chosen, made_by)
+        plates = boxes is not None and not boxes.whole
         with progress_bar("detecting", len(chosen)) as advance:
-            comparison = detection.evaluate_detection(chosen, contenders, network, advance)
-        show(comparison, missing)
+            seen = detection.watch(chosen, methods, networks, plates=plates, night=night, advance=advance)
+        rows = summarise(seen)
+        show(seen, rows, missing)
         if out is not None:
-            write(comparison, out)
-    conclude(comparison, missing)
+            write(seen, rows, out)
+    conclude(seen, missing)
 
 
-def show(comparison: Comparison, missing: Sequence[str]) -> None:
-    """Print the table, its legend and what was left out; `missing` are the pictures with plates that are not there."""
-    from illumigan_training.evaluation.detection_report import HEADER, cells, legend
+def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str]) -> None:
+    """Print the table, its legend and what was left out; `missing` are the annotated pictures that are not there."""
+    from illumigan_training.evaluation.detection_report import cells, header, legend, with_first
 
     printed = Table(box=SIMPLE, collapse_padding=True, pad_edge=False)
-    for title in HEADER:
+    for title in header(watched, rows):
         printed.add_column(title, min_width=METHOD_WIDTH if title == "method" else None)
-    for row in comparison.rows:
-        printed.add_row(*cells(row), end_section=row.method == comparison.rows[-1].method)
+    last = list(watched.methods)[-1]
+    for row, first in with_first(rows):
+        printed.add_row(*cells(row, first), end_section=row.method == last)
     Console().print(printed)
-    print("\n".join(legend(comparison)))
+    print("\n".join(legend(watched)))
     if missing:
-        print(f"left out: {len(missing)} pictures with plates are missing, such as {missing[0]}")
-    for sentence in comparison.left_out[:MOST_FAILURES]:
+        print(f"left out: annotated pictures that are missing: {len(missing)}, such as {missing[0]}")
+    for sentence in watched.left_out[:MOST_FAILURES]:
         print(f"left out: {sentence}")
 
 
-def write(comparison: Comparison, out: Path) -> None:
+def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
     """Write the tables and the sheets of what changed; raises FrameError if that is not possible."""
     from illumigan_training.evaluation.detection_report import report_files
 
-    for name, content in report_files(comparison):
+    for name, content in report_files(watched, rows):
         write_bytes(out / name, content)
     print(f"The tables and the sheets are in {out}")
 
 
-def conclude(comparison: Comparison, missing: Sequence[str]) -> None:
+def conclude(watched: Watched, missing: Sequence[str]) -> None:
     """Raise FrameError, saying how many, if pictures were left out; everything else is done by then."""
-    lost, counted = len(missing) + len(comparison.left_out), len(comparison.observations)
+    lost, counted = len(missing) + len(watched.left_out), len(watched.observations)
     if lost:
         raise FrameError(f"{lost} of {lost + counted} pictures were left out; the numbers are of the other {counted}.")
+
+
+def parse_folds(folds: Sequence[str]) -> dict[str, str]:
+    """Return fold -> model of options FOLD=MODEL; raises IllumiganError if one is none."""
+    pairs = [text.partition("=") for text in folds]
+    for name, sign, model in pairs:
+        if not (name and sign and model):
+            raise IllumiganError(f"--held-out must look like ride1=weights.onnx, not {name}{sign}{model}.")
+    return {name: model for name, _, model in pairs}

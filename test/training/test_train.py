@@ -94,6 +94,21 @@ def test_a_run_learns(config):
     assert distance(load_checkpoint(run / "curve_grid.safetensors")) < 0.8 * distance(CurveGrid())
 
 
+def test_a_run_begins_with_the_weights_it_is_given(config, tmp_path):
+    torch.manual_seed(5)
+    begin = tmp_path / "begin.safetensors"
+    save_checkpoint(CurveGrid(), begin, {})
+    run = train({**config, "start": str(begin), "steps": 1, "rate": 1e-9, "average": 0.0})
+    made, given = load_checkpoint(run / "curve_grid.safetensors"), load_checkpoint(begin)
+    for mine, theirs in zip(made.parameters(), given.parameters(), strict=True):
+        assert torch.allclose(mine, theirs, atol=1e-6)
+    narrow = {**config["generator"], "width": 8}
+    with pytest.raises(ModelError, match=r"begin\.safetensors holds another generator"):
+        train({**config, "run": str(tmp_path / "other"), "start": str(begin), "generator": narrow})
+    with pytest.raises(ModelError, match="no model named 'nobody'"):
+        train({**config, "run": str(tmp_path / "none"), "start": "nobody"})
+
+
 def test_the_published_recipe_trains_both_generator_and_discriminators(photos, tmp_path):
     run = train(small_gan(photos, tmp_path / "gan"))
     state = weights_of(run)
@@ -280,6 +295,11 @@ def test_unknown_settings_and_missing_files_are_named(tmp_path):
     config = CONFIGS / "train_curve_grid.yaml"
     with pytest.raises(IllumiganError, match="stepz is not a setting"):
         read_config(config, ["stepz=3"])
+    changed = read_config(config, ["dark.0.where=split=test,ride!=one"])
+    assert changed["dark"][0]["where"] == "split=test,ride!=one"
+    for beside in ("dark.7.where=a=b", "dark.x.where=a=b"):
+        with pytest.raises(IllumiganError, match="is not a setting"):
+            read_config(config, [beside])
     with pytest.raises(IllumiganError, match=r"steps\.x is not a setting .*; it has root, run"):
         read_config(config, ["steps.x=1"])
     with pytest.raises(IllumiganError, match="cannot be read"):

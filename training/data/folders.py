@@ -72,18 +72,35 @@ def list_images(source: dict[str, Any], root: Path) -> list[Path]:
 
 
 def names_where(table: Path, where: str) -> set[str]:
-    """Return the `image` column of those rows of a CSV in which a column has a value; `where` is "column=value".
+    """Return the `image` column of those rows of a CSV that meet some conditions.
+
+    Args:
+        table: the CSV.
+        where: "column=value" or "column!=value", several of them with commas between.
 
     Raises:
-        IllumiganError: the file cannot be read or lacks a column.
+        IllumiganError: the file cannot be read or lacks a column, or a condition is none.
     """
-    column, _, value = where.partition("=")
+    chosen: set[str] | None = None
+    for condition in where.split(","):
+        column, sign, value = condition.partition("=")
+        if not sign:
+            raise IllumiganError(f"{condition!r} is no condition; write column=value or column!=value.")
+        values = read_column(table, column.removesuffix("!").strip())
+        differs = column.endswith("!")
+        names = {name for name, there in values.items() if (there != value.strip()) == differs}
+        chosen = names if chosen is None else chosen & names
+    return chosen or set()
+
+
+def read_column(table: Path, column: str) -> dict[str, str]:
+    """Return one column of a CSV by its column `image`; raises IllumiganError if it cannot be read or lacks one."""
     try:
         with table.open(newline="") as file:
             rows = csv.DictReader(file)
             lacking = {"image", column} - set(rows.fieldnames or ())
             if not lacking:
-                return {row["image"] for row in rows if row[column] == value}
+                return {row["image"]: row[column] for row in rows}
     except (OSError, ValueError, csv.Error) as error:
         raise IllumiganError(f"{table} cannot be read as a CSV ({error}).") from error
     raise IllumiganError(f"{table} lacks the column {' and '.join(sorted(lacking))}; it needs image and that of where.")

@@ -11,6 +11,7 @@ Poissonian-Gaussian noise modeling", IEEE TIP 2008), in linear sensor space, sca
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 
 import cv2
@@ -225,3 +226,10 @@ def draw_lamp(lamps: np.ndarray, x: float, y: float, radius: int, colour: np.nda
     """Add one round lamp to a linear RGB picture, in place."""
     centre = (round(x), round(y))
     cv2.circle(lamps, centre, radius, tuple(float(c) for c in colour), -1, cv2.LINE_AA)
+
+
+def as_night(day: np.ndarray, seed: int, name: str) -> np.ndarray:
+    """Return a day photo, uint8 BGR H x W x 3, as a camera would take it at night; by seed and name alone."""
+    rng = np.random.default_rng([seed, zlib.crc32(name.encode())])
+    camera = Camera.sample(rng)
+    return expose(relight(day, camera, rng).radiance, camera, rng)

@@ -27,6 +27,7 @@ from illumigan_model.frames.baselines import clahe
 from illumigan_training.data.folders import Entry, Photo, load_photos
 from illumigan_training.data.night_camera import Camera, Relit, expose, relight, underexpose
 from illumigan_training.data.shared_photos import SharedPhotos
+from illumigan_training.losses.detector_aware import BestScores, views
 from illumigan_training.losses.teachers import open_teacher, raise_contrast
 
 NOISE_LEFT = 0.35  # share of the noise that denoising leaves
@@ -39,7 +40,8 @@ class Sample(NamedTuple):
     `dark` is what the camera delivers; `calm` is the same with most of its noise gone, as the denoising that precedes
     CurveGrid's curves leaves it; `wanted` is what the generator should make of it, where `has_wanted` is 1 and not 0;
     `source` is `dark` before its random darkening, whose features are to be preserved; `real` is what the
-    discriminators take for a real photo; `files` names the photos that went in.
+    discriminators take for a real photo; `seen` is what a detector can see in the view at its best, a score for each of
+    its cells (`detector_aware.BestScores`), of shape (0,) where none is asked; `files` names the photos that went in.
     """
 
     dark: np.ndarray
@@ -48,6 +50,7 @@ class Sample(NamedTuple):
     has_wanted: np.float32
     source: np.ndarray
     real: np.ndarray
+    seen: np.ndarray
     files: str
 
 
@@ -60,6 +63,7 @@ class Batch(NamedTuple):
     has_wanted: Tensor
     source: Tensor
     real: Tensor
+    seen: Tensor
     files: tuple[str, ...]
 
 
@@ -150,36 +154,49 @@ class SampleSet(Dataset[Sample]):
     """The samples of a training config by number, 0, 1, 2, ... without end."""
 
     def __init__(self, config: dict[str, Any], photos: Photos) -> None:
-        """Take the photos; raises ModelError if the config's teacher cannot be loaded."""
+        """Take the photos; raises ModelError if the config's teacher or detector cannot be loaded."""
         self.photos, self.seed, self.crop, self.zoom = photos, config["seed"], tuple(config["crop"]), config["zoom"]
         self.kinds, self.shares = list(config["shares"]), list(config["shares"].values())
         self.swap_colours, self.darken, self.real = config["swap_colours"], config["darken"], config["real"]
-        self.teacher = config["teacher"]
+        self.teacher, self.asked = config["teacher"], config["detector"] if config["weights"]["detector"] else None
+        self._open_networks()
+
+    def _open_networks(self) -> None:
         self.teach: Callable[[np.ndarray], np.ndarray] | None = open_teacher(self.teacher)
+        self.detector = None if self.asked is None else BestScores(self.asked, self.crop)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the teacher behind on the way to a worker process: it is loaded there anew."""
-        return {**self.__dict__, "teach": None}
+        """Leave teacher and detector behind on the way to a worker process: they are loaded there anew."""
+        return {**self.__dict__, "teach": None, "detector": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.teach = open_teacher(self.teacher)
+        self._open_networks()
 
     def __getitem__(self, number: int) -> Sample:
         """Return a sample; the same number always gives the same one."""
-        rng = np.random.default_rng([self.seed, number])
+        sample = self._draw(np.random.default_rng([self.seed, number]))
+        if self.detector is None:
+            return sample
+        pictures = views(levels(sample.source))
+        if sample.has_wanted:
+            pictures.append(levels(sample.wanted))
+        return sample._replace(seen=self.detector(pictures))
+
+    def _draw(self, rng: np.random.Generator) -> Sample:
+        """Return a random sample, without what a detector can see in it."""
         kind = str(rng.choice(self.kinds, p=self.shares))
         if kind == "paired":
             index = int(rng.integers(len(self.photos.low)))
             low, high = self.photos.low[index], self.photos.high[index]
-            views, files = self._views([low, high], rng), f"{low.name} {high.name}"
-            return self._sample(self._darkened(views[0], rng), views[0], views[1], rng, files)
+            dim, lit = self._views([low, high], rng)
+            return self._sample(self._darkened(dim, rng), dim, lit, rng, f"{low.name} {high.name}")
         pool = self.photos.dark if kind == "dark" else self.photos.normal
         photo = pool[int(rng.integers(len(pool)))]
         view = self._views([photo], rng)[0]
         if kind == "dark":
             dark = self._darkened(view, rng)
-            taught = None if self.teach is None else self.teach(np.rint(255 * dark[:, :, ::-1]).astype(np.uint8))
+            taught = None if self.teach is None else self.teach(levels(planes(dark)))
             return self._sample(dark, view, taught, rng, photo.name)
         if kind == "day":
             return self._sample(colours(view), view, view, rng, photo.name)
@@ -230,6 +247,7 @@ class SampleSet(Dataset[Sample]):
             has_wanted=np.float32(wanted is not None),
             source=planes(colours(source)),
             real=planes(colours(real)),
+            seen=np.zeros(0, np.float32),
             files=files,
         )
 
@@ -280,3 +298,8 @@ def colours(bgr: np.ndarray) -> np.ndarray:
 def planes(rgb: np.ndarray) -> np.ndarray:
     """Turn H x W x 3 into 3 x H x W, float32."""
     return np.ascontiguousarray(rgb.transpose(2, 0, 1), dtype=np.float32)
+
+
+def levels(rgb: np.ndarray) -> np.ndarray:
+    """Turn float RGB in [0, 1], 3 x H x W, into uint8 BGR, H x W x 3."""
+    return np.ascontiguousarray(np.rint(255 * np.clip(rgb, 0, 1)).astype(np.uint8)[::-1].transpose(1, 2, 0))

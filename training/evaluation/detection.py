@@ -1,195 +1,164 @@
-"""Does enhancement help a detector? How many annotated plates lie in a vehicle it finds, raw and enhanced.
+"""Does enhancement help a detector? What detectors find in annotated frames, raw and enhanced.
 
-The measure is recall by centre: a plate counts as found if its centre lies in a box of a car, bus or truck. Frames are
-told apart by how dark they are. Intervals hold 95 % of what a bootstrap over frames gives (Efron 1979), for the plates
-of one frame are found or lost together; frames of one ride resemble each other as well, which makes the truth a little
-less certain still. What a method changes is measured on the same frames, pair by pair.
+The truth is either number plates or the boxes of whole vehicles. A plate counts as found if its centre lies in a box of
+a car, bus or truck; the measure is the share found. Boxes of vehicles are measured by COCO's average precision. Boxes
+of different vehicle classes over one object count as one vehicle. Frames are told apart by how dark they are, boxes by
+their size. What a method changes is measured on the same frames, pair by pair (`intervals`).
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import read_photo
-from illumigan_training.data.folders import names_where
-from illumigan_training.evaluation.detector import BUS, CAR, PERSON, TRUCK, Detections, Detector
+from illumigan_training.data.night_camera import as_night
+from illumigan_training.detectors.detections import Detections, suppress
+from illumigan_training.detectors.detector import THRESHOLD, Detector
 from illumigan_training.evaluation.images import INPUT, Contender, Method
+from illumigan_training.evaluation.truth import VEHICLES, Frame
 
 RAW = "raw"
-VEHICLES = (CAR, BUS, TRUCK)
-CLASSES = {"car": CAR, "bus": BUS, "truck": TRUCK, "person": PERSON}
+LOWEST = 0.01  # score of the detections that average precision still looks at
+CERTAIN = 0.5  # score from which on a detector is believed where nothing is annotated
 BANDS = {"dark": (0.0, 0.25), "mid": (0.25, 0.35), "bright": (0.35, np.inf), "all": (0.0, np.inf)}
 """Name -> range of a frame's mean luminance in [0, 1], the upper end left out."""
-CORNERS = ("x0", "y0", "x1", "y1")
-RESAMPLES = 4000
 
-
-@dataclass(frozen=True)
-class Interval:
-    """A number with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Row:
-    """One method on the frames of one band.
-
-    `share` is the share of plates found; `gain` what it is above that of raw (None for raw itself). `boxes` counts
-    the boxes per frame of each of `CLASSES`, `scores` are their mean scores (NaN where there is no box).
-    """
-
-    band: str
-    frames: int
-    plates: int
-    method: str
-    share: Interval
-    gain: Interval | None
-    boxes: dict[str, float]
-    scores: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Frame:
-    """A picture and its annotated plates: float N x 4, left, top, right and bottom as shares of width and height."""
-
-    path: Path
-    plates: np.ndarray
+FrameMethod = Callable[[Frame, np.ndarray], np.ndarray]
+"""A method that may depend on which frame it is: a cross-validated one does."""
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A frame, its mean luminance in [0, 1], and by method what the detector sees and which plates are found (N)."""
+    """A frame, its mean luminance in [0, 1], its size (width, height), and what is seen in it.
+
+    `seen` are the vehicles by detector and method, of a score of at least `LOWEST`; `there` by detector the boxes in
+    pixels (N x 4), and `counts` which of them are to be found (N).
+    """
 
     frame: Frame
     luma: float
-    seen: dict[str, Detections]
-    found: dict[str, np.ndarray]
+    size: tuple[int, int]
+    seen: dict[tuple[str, str], Detections]
+    there: dict[str, np.ndarray]
+    counts: dict[str, np.ndarray]
+
+    def found(self, detector: str, method: str) -> np.ndarray:
+        """Return which of the boxes have their centre in a vehicle of a score of at least `THRESHOLD`, bool N."""
+        boxes = self.there[detector]
+        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        return are_inside(centres, self.seen[detector, method].above(THRESHOLD).boxes)
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """What came out: what the methods did, frame by frame and in sum; a sentence for each picture left out.
+class Watched:
+    """All that was observed: the names of detectors and methods in order, the observations, what was left out.
 
-    `detector` is the name of the detector's file.
+    `plates` says that the truth is plates, not whole vehicles; `left_out` has a sentence for each picture that could
+    not be used.
     """
 
-    detector: str
-    methods: dict[str, Method]
+    detectors: dict[str, str]
+    methods: dict[str, FrameMethod]
     observations: list[Observation]
-    rows: list[Row]
+    plates: bool
+    night: int | None
     left_out: list[str]
 
 
-def evaluate_detection(
+def watch(
     frames: Sequence[Frame],
-    contenders: Sequence[Contender],
-    detector: Detector,
+    methods: dict[str, FrameMethod],
+    detectors: Sequence[Detector],
+    *,
+    plates: bool,
+    night: int | None = None,
     advance: Callable[[], None] = lambda: None,
-) -> Comparison:
-    """Let a detector look at every frame through every contender.
+) -> Watched:
+    """Let detectors look at every frame through every method.
 
     Args:
         frames: what `annotated_frames` found.
-        contenders: what `open_contenders` opened; the input itself is called raw here.
-        detector: tells which plates are found.
+        methods: what `as_methods` made; the first is the frame as it is.
+        detectors: each with a name of its own.
+        plates: the truth is plates, not whole vehicles.
+        night: seed of a night that the pictures are put into; None leaves them as they are.
         advance: called after each frame.
 
     Raises:
         FrameError: no frame can be read.
+        IllumiganError: two detectors share a name.
     """
-    methods = {RAW if contender.name == INPUT else contender.name: contender.method for contender in contenders}
+    names = {detector.name: detector.layout.name for detector in detectors}
+    if len(names) < len(detectors):
+        raise IllumiganError("Two detectors have the same file name; give each a name of its own.")
     observations, left_out = [], []
     for frame in frames:
         try:
-            observations.append(observe(frame, methods, detector))
+            observations.append(observe(frame, methods, detectors, night))
         except FrameError as error:
             left_out.append(str(error))
         advance()
     if not observations:
-        raise FrameError(f"None of the {len(frames)} pictures with plates can be read: {left_out[0]}")
-    return Comparison(detector.name, methods, observations, summarise(observations), left_out)
+        raise FrameError(f"None of the {len(frames)} annotated pictures can be read: {left_out[0]}")
+    return Watched(names, methods, observations, plates, night, left_out)
 
 
-def read_plates(truth: Path) -> dict[str, np.ndarray]:
-    """Return the annotated plates by name of picture, each N x 4.
-
-    Raises:
-        IllumiganError: the file cannot be read, lacks a column or holds a box that cannot be.
-    """
-    plates: dict[str, list[list[float]]] = {}
-    try:
-        with truth.open(newline="", encoding="utf-8-sig") as file:
-            table = csv.DictReader(file)
-            lacking = [column for column in ("image", *CORNERS) if column not in (table.fieldnames or [])]
-            if lacking:
-                raise IllumiganError(f"{truth} lacks the column {lacking[0]}; it needs image, {', '.join(CORNERS)}.")
-            for row in table:
-                plates.setdefault(row["image"], []).append(read_corners(row, f"{truth}, line {table.line_num}"))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise IllumiganError(f"{truth} cannot be read as a CSV ({error}); give a table of plates.") from error
-    if not plates:
-        raise IllumiganError(f"{truth} holds no plates; give a table with a row for each.")
-    return {name: np.array(boxes) for name, boxes in plates.items()}
-
-
-def read_corners(row: dict[str, str], place: str) -> list[float]:
-    """Return left, top, right and bottom of a plate; raises IllumiganError, naming the place, if they make no box."""
-    try:
-        left, top, right, bottom = (float(row[corner]) for corner in CORNERS)
-    except (TypeError, ValueError):
-        left = top = right = bottom = np.nan
-    if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
-        raise IllumiganError(f"{place} is no box; x0 < x1 and y0 < y1 must be shares of width and height, 0 to 1.")
-    return [left, top, right, bottom]
-
-
-def annotated_frames(images: Path, truth: Path, frames: Path | None, where: str) -> tuple[list[Frame], list[str]]:
-    """Return the frames that have plates, and the names of those pictures with plates that are missing.
+def as_methods(
+    contenders: Sequence[Contender], frames: Sequence[Frame] = (), folds: dict[str, Method] | None = None
+) -> dict[str, FrameMethod]:
+    """Return contenders as methods, the input under the name raw, and "held out" where there are folds.
 
     Args:
-        images: folder of pictures.
-        truth: CSV with the columns image, x0, y0, x1, y1: one row a plate, corners as shares of width and height.
-        frames: CSV with a column image and others to choose by; None takes all.
-        where: column=value, which of its rows to take.
+        contenders: what `open_contenders` opened.
+        frames: those that the methods will see.
+        folds: fold -> the method that was made without its frames.
 
     Raises:
-        IllumiganError: a table or the folder cannot be used, or nothing is left.
+        IllumiganError: a frame is of a fold that has no method.
     """
-    plates = read_plates(truth)
-    if frames is not None or where:
-        if frames is None or "=" not in where:
-            raise IllumiganError("--frames and --where go together, such as --frames frames.csv --where split=test.")
-        names = names_where(frames, where)
-        plates = {name: boxes for name, boxes in plates.items() if name in names}
-        if not plates:
-            raise IllumiganError(f"No picture with {where} in {frames} has a plate in {truth}; choose other frames.")
-    if not images.is_dir():
-        raise FrameError(f"There is no folder {images}.")
-    paths = {name: images / name for name in sorted(plates)}
-    missing = [name for name, path in paths.items() if not path.is_file()]
-    if len(missing) == len(paths):
-        raise FrameError(f"{images} holds none of the {len(paths)} pictures with plates, such as {missing[0]}.")
-    return [Frame(path, plates[name]) for name, path in paths.items() if name not in missing], missing
+
+    def always(method: Method) -> FrameMethod:
+        return lambda _, bgr: method(bgr)
+
+    methods = {RAW if each.name == INPUT else each.name: always(each.method) for each in contenders}
+    if not folds:
+        return methods
+    for frame in frames:
+        if frame.fold not in folds:
+            raise IllumiganError(f"{frame.path} is of the fold {frame.fold!r}, for which no weights were given.")
+    return {**methods, "held out": lambda frame, bgr: folds[frame.fold](bgr)}
 
 
-def observe(frame: Frame, methods: dict[str, Method], detector: Detector) -> Observation:
+def observe(
+    frame: Frame, methods: dict[str, FrameMethod], detectors: Sequence[Detector], night: int | None = None
+) -> Observation:
     """Look at a frame through every method; raises FrameError if it cannot be read."""
-    bgr = read_photo(frame.path)
-    size = np.array([bgr.shape[1], bgr.shape[0]])
-    centres = (frame.plates[:, :2] + frame.plates[:, 2:]) / 2 * size
-    seen = {name: detector.detect(method(bgr)).of(*CLASSES.values()) for name, method in methods.items()}
-    found = {name: are_inside(centres, detections.of(*VEHICLES).boxes) for name, detections in seen.items()}
-    return Observation(frame, mean_luma(bgr), seen, found)
+    given = read_photo(frame.path)
+    size = (given.shape[1], given.shape[0])
+    there, counts = {}, {}
+    for detector in detectors:
+        if frame.boxes is None:
+            there[detector.name] = vehicles(detector, given).above(CERTAIN).boxes.astype(float)
+            counts[detector.name] = np.ones(len(there[detector.name]), bool)
+        else:
+            there[detector.name], counts[detector.name] = frame.boxes * np.tile(size, 2), frame.counts
+    bgr = given if night is None else as_night(given, night, frame.path.name)
+    seen: dict[tuple[str, str], Detections] = {}
+    for name, method in methods.items():
+        made = method(frame, bgr)
+        seen |= {(detector.name, name): vehicles(detector, made) for detector in detectors}
+    return Observation(frame, mean_luma(bgr), size, seen, there, counts)
+
+
+def vehicles(detector: Detector, bgr: np.ndarray) -> Detections:
+    """Return the vehicles in a picture, one box each, as one class."""
+    seen = detector.detect(bgr, LOWEST).of(*VEHICLES)
+    return suppress(replace(seen, classes=np.zeros(len(seen), int), names=("vehicle",)), LOWEST)
 
 
 def are_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
@@ -197,53 +166,3 @@ def are_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     after = points[:, None] >= boxes[None, :, :2]
     before = points[:, None] <= boxes[None, :, 2:]
     return np.any(np.all(after & before, axis=2), axis=1)
-
-
-def summarise(observations: Sequence[Observation]) -> list[Row]:
-    """Return a row for each band that has frames and each method."""
-    rows = []
-    for band, (low, high) in BANDS.items():
-        inside = [observation for observation in observations if low <= observation.luma < high]
-        if inside:
-            rows += summarise_band(band, inside)
-    return rows
-
-
-def summarise_band(band: str, observations: Sequence[Observation]) -> list[Row]:
-    """Return a row for each method; raw comes first."""
-    methods = list(observations[0].seen)
-    plates = np.array([len(observation.frame.plates) for observation in observations])
-    found = np.array([[observation.found[method].sum() for observation in observations] for method in methods])
-    shares, resampled = found.sum(1) / plates.sum(), resample(found, plates)
-    rows = []
-    for index, method in enumerate(methods):
-        gain = interval(shares[index] - shares[0], resampled[:, index] - resampled[:, 0]) if index else None
-        boxes, scores = {}, {}
-        for name, number in CLASSES.items():
-            of_class = np.concatenate([observation.seen[method].of(number).scores for observation in observations])
-            boxes[name] = len(of_class) / len(observations)
-            scores[name] = float(of_class.mean()) if len(of_class) else np.nan
-        share = interval(shares[index], resampled[:, index])
-        rows.append(Row(band, len(observations), int(plates.sum()), method, share, gain, boxes, scores))
-    return rows
-
-
-def resample(found: np.ndarray, plates: np.ndarray) -> np.ndarray:
-    """Return the shares of plates found when the frames are drawn anew, with replacement.
-
-    Args:
-        found: methods x frames, how many plates each method finds in each frame.
-        plates: frames, how many plates there are; at least one in each.
-
-    Returns:
-        `RESAMPLES` x methods; in one row all methods have the same frames.
-    """
-    frames = len(plates)
-    times = np.random.default_rng(0).multinomial(frames, np.full(frames, 1 / frames), RESAMPLES).astype(float)
-    return (times @ found.T) / (times @ plates)[:, None]
-
-
-def interval(value: float, resampled: np.ndarray) -> Interval:
-    """Return a value with the range that holds the middle 95 % of its resampled values."""
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return Interval(float(value), float(low), float(high))

@@ -15,66 +15,96 @@ import cv2
 import numpy as np
 
 from illumigan_model.photos import read_photo
-from illumigan_training.evaluation.detection import (
-    BANDS,
-    CLASSES,
-    RAW,
-    VEHICLES,
-    Comparison,
-    Interval,
-    Observation,
-    Row,
-)
-from illumigan_training.evaluation.detector import THRESHOLD
+from illumigan_training.data.night_camera import as_night
+from illumigan_training.detectors.detector import THRESHOLD
+from illumigan_training.evaluation.detection import BANDS, RAW, Observation, Watched
+from illumigan_training.evaluation.detection_scores import CLAHE, MEAN, PLATE_WIDTHS, Row
+from illumigan_training.evaluation.intervals import Interval
+from illumigan_training.evaluation.truth import VEHICLES
 
-HEADER = ("band (frames, plates)", "method", "plates found, %", "points above raw", *CLASSES)
 CELL_WIDTH, CAPTION_HEIGHT, TITLE_HEIGHT, MOST_ROWS = 480, 18, 30, 60
 Colour = tuple[int, int, int]
 GREEN, BLUE, YELLOW, WHITE, BLACK = (80, 220, 0), (255, 140, 0), (0, 220, 255), (255, 255, 255), (0, 0, 0)
 MARGIN = 0.25  # of a plate's size, around it
 
 
-def cells(row: Row) -> list[str]:
-    """Return a row of the table as text, under `HEADER`."""
-    band = f"{row.band} ({row.frames}, {row.plates})" if row.method == RAW else ""
-    share = f"{100 * row.share.value:.1f} [{100 * row.share.low:.1f}, {100 * row.share.high:.1f}]"
-    gain = f"{100 * row.gain.value:+.1f} [{100 * row.gain.low:+.1f}, {100 * row.gain.high:+.1f}]" if row.gain else ""
-    seen = [f"{row.boxes[name]:.2f} x {row.scores[name]:.2f}" if row.boxes[name] else "none" for name in CLASSES]
-    return [band, row.method, share, gain, *seen]
+def header(watched: Watched, rows: Sequence[Row]) -> list[str]:
+    """Return the titles of the table's columns."""
+    score, things = ("plates found, %", "plates") if watched.plates else ("AP50, %", "vehicles")
+    return ["detector", f"group (frames, {things})", "method", score, "above raw", f"above {CLAHE}", *rows[0].more]
 
 
-def legend(comparison: Comparison) -> list[str]:
+def cells(row: Row, first: bool) -> list[str]:
+    """Return a row of the table as text; only the first of a group names detector and group."""
+    place = [row.detector, f"{row.group} ({row.frames}, {row.boxes})"] if first else ["", ""]
+    numbers = [in_percent(row.score), in_percent(row.gain, "+"), in_percent(row.above_clahe, "+")]
+    shares = ("AP50:95", "found")
+    more = [f"{100 * value:.1f}" if title in shares else f"{value:.2f}" for title, value in row.more.items()]
+    return [*place, row.method, *numbers, *more]
+
+
+def in_percent(interval: Interval | None, sign: str = "") -> str:
+    """Return a number with its interval in points; a difference inside its interval is called equal."""
+    if interval is None:
+        return ""
+    value, low, high = (f"{100 * number:{sign}.1f}" for number in (interval.value, interval.low, interval.high))
+    return f"{value} [{low}, {high}]{' equal' if sign and not interval.decided else ''}"
+
+
+def legend(watched: Watched) -> list[str]:
     """Return sentences that say what the table means."""
     dark, mid = BANDS["dark"][1], BANDS["mid"][1]
+    layouts = ", ".join(f"{name} as {layout}" for name, layout in watched.detectors.items())
+    sentences = [f"detectors: {layouts}."]
+    if watched.plates:
+        sentences.append(
+            f"plates found: their centre lies in a box of {', '.join(VEHICLES)} with a score of {THRESHOLD:g} or more; "
+            f"far: plates narrower than {100 * PLATE_WIDTHS['far'][1]:g} % of the picture, near: the others."
+        )
+    else:
+        sentences.append(
+            f"AP50, AP50:95: average precision of {', '.join(VEHICLES)} as one class; found, false boxes: with a score "
+            f"of {THRESHOLD:g} or more and half of the area shared; small, medium, large: as COCO has them."
+        )
+    if any(each.frame.boxes is None for each in watched.observations):
+        sentences.append("nothing is annotated: what a detector is sure of in the pictures by day is taken for true.")
+    if watched.night is not None:
+        sentences.append(f"each picture is put into a night of the camera model, seed {watched.night}.")
+    if len(watched.detectors) > 1:
+        sentences.append(f"{MEAN}: mean of their scores, on the same draws of frames.")
     return [
-        f"plates found: their centre lies in a box of a car, bus or truck to which {comparison.detector} gives a score "
-        f"of {THRESHOLD:g} or more.",
+        *sentences,
         f"bands: mean luminance below {dark:g} is dark, below {mid:g} mid, else bright.",
-        "in brackets: 95 % intervals, frames resampled; points above raw: on the same frames.",
-        "classes: boxes per frame x mean score.",
+        "in brackets: 95 % intervals, frames resampled; above: on the same frames; equal: 0 is inside the interval.",
     ]
 
 
-def markdown(comparison: Comparison) -> str:
+def markdown(watched: Watched, rows: Sequence[Row]) -> str:
     """Return the table with its legend as Markdown."""
-    rule = ["---", "---", *["---:"] * (len(HEADER) - 2)]
-    lines = [f"| {' | '.join(line)} |" for line in (HEADER, rule, *map(cells, comparison.rows))]
-    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in legend(comparison)), ""])
+    titles = header(watched, rows)
+    rule = ["---", "---", "---", *["---:"] * (len(titles) - 3)]
+    lines = [f"| {' | '.join(line)} |" for line in (titles, rule, *(cells(*pair) for pair in with_first(rows)))]
+    return "\n".join([*lines, "", *(f"- {sentence}" for sentence in legend(watched)), ""])
+
+
+def with_first(rows: Sequence[Row]) -> Iterator[tuple[Row, bool]]:
+    """Yield each row and whether it is the first of its group: that of raw."""
+    for row in rows:
+        yield row, row.method == RAW
 
 
 def as_csv(rows: Sequence[Row]) -> str:
-    """Return the table as CSV: a line for each band and method; what there is none of stays empty."""
+    """Return the table as CSV: a line for each detector, group and method; what there is none of stays empty."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    numbers = ("share", "share_low", "share_high", "gain", "gain_low", "gain_high")
-    of_classes = [f"{name}_{what}" for name in CLASSES for what in ("boxes", "score")]
-    writer.writerow(["band", "frames", "plates", "method", *numbers, *of_classes])
+    numbers = [f"{name}{end}" for name in ("score", "gain", "above_clahe") for end in ("", "_low", "_high")]
+    more = list(rows[0].more)
+    writer.writerow(["detector", "group", "frames", "boxes", "method", *numbers, *more])
     for row in rows:
-        numbers_of_row = [*in_order(row.share), *in_order(row.gain)]
-        for name in CLASSES:
-            numbers_of_row += [row.boxes[name], row.scores[name]]
-        written = ["" if math.isnan(number) else f"{number:.5f}" for number in numbers_of_row]
-        writer.writerow([row.band, row.frames, row.plates, row.method, *written])
+        values = [number for each in (row.score, row.gain, row.above_clahe) for number in in_order(each)]
+        values += [row.more[title] for title in more]
+        written = ["" if math.isnan(number) else f"{number:.5f}" for number in values]
+        writer.writerow([row.detector, row.group, row.frames, row.boxes, row.method, *written])
     return text.getvalue()
 
 
@@ -83,49 +113,59 @@ def in_order(interval: Interval | None) -> tuple[float, float, float]:
     return (interval.value, interval.low, interval.high) if interval else (math.nan,) * 3
 
 
-def report_files(comparison: Comparison) -> Iterator[tuple[str, bytes]]:
-    """Yield name and content of each file: table.md, table.csv, and by method gained_METHOD.jpg and lost_METHOD.jpg."""
-    yield "table.md", markdown(comparison).encode()
-    yield "table.csv", as_csv(comparison.rows).encode()
-    for method in comparison.methods:
+def report_files(watched: Watched, rows: Sequence[Row]) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each file: table.md, table.csv, and sheets of what the first detector gains and loses.
+
+    The sheets are gained_METHOD.jpg and lost_METHOD.jpg for each method.
+    """
+    yield "table.md", markdown(watched, rows).encode()
+    yield "table.csv", as_csv(rows).encode()
+    for method in watched.methods:
         if method != RAW:
             name = re.sub(r"[^\w.-]+", "_", method).strip("_")
-            yield f"gained_{name}.jpg", verdict_sheet(comparison, method, RAW, method)
-            yield f"lost_{name}.jpg", verdict_sheet(comparison, method, method, RAW)
+            yield f"gained_{name}.jpg", verdict_sheet(watched, method, RAW, method)
+            yield f"lost_{name}.jpg", verdict_sheet(watched, method, method, RAW)
 
 
-def verdict_sheet(comparison: Comparison, method: str, loser: str, finder: str) -> bytes:
-    """Return a JPEG of the frames, darkest first, with a plate that one finds and the other does not: raw | method.
+def verdict_sheet(watched: Watched, method: str, loser: str, finder: str) -> bytes:
+    """Return a JPEG of the frames, darkest first, with a box that one finds and the other does not: raw | method.
 
-    Plates are green where they are found and blue where not, vehicles yellow with their score.
+    Annotated boxes are green where they are found and blue where not, vehicles yellow with their score.
     """
-    changed = [each for each in comparison.observations if (each.found[finder] & ~each.found[loser]).any()]
+    detector = next(iter(watched.detectors))
+    changed = [
+        each for each in watched.observations if (each.found(detector, finder) & ~each.found(detector, loser)).any()
+    ]
     changed.sort(key=lambda observation: observation.luma)
     shown = changed[:MOST_ROWS]
     which = f" (the darkest {len(shown)} shown)" if len(shown) < len(changed) else ""
     title = np.full((TITLE_HEIGHT, 2 * CELL_WIDTH, 3), 255, np.uint8)
-    text = f"Frames with a plate that {loser} misses and {finder} finds: {len(changed)}{which}"
+    text = f"Frames with a box that {loser} misses and {finder} finds with {detector}: {len(changed)}{which}"
     rows = [write(title, text, (8, 20), 0.5, BLACK)]
     for observation in shown:
-        bgr = read_photo(observation.frame.path)
-        left = draw(bgr, observation, RAW, f"raw   {observation.frame.path.name}   luma {observation.luma:.2f}")
-        right = draw(comparison.methods[method](bgr), observation, method, method)
+        path = observation.frame.path
+        bgr = read_photo(path) if watched.night is None else as_night(read_photo(path), watched.night, path.name)
+        caption = f"raw   {path.name}   luma {observation.luma:.2f}"
+        left = draw(bgr, watched, observation, RAW, caption)
+        right = draw(watched.methods[method](observation.frame, bgr), watched, observation, method, method)
         rows.append(np.hstack([left, right]))
     return cv2.imencode(".jpg", np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
 
 
-def draw(bgr: np.ndarray, observation: Observation, method: str, caption: str) -> np.ndarray:
+def draw(bgr: np.ndarray, watched: Watched, observation: Observation, method: str, caption: str) -> np.ndarray:
     """Return a frame at the sheet's width under its caption, its plates blurred, plates and vehicles framed."""
+    detector = next(iter(watched.detectors))
     scale = CELL_WIDTH / bgr.shape[1]
     size = (CELL_WIDTH, max(1, round(bgr.shape[0] * scale)))
-    picture = cv2.resize(hide(bgr, observation.frame.plates), size, interpolation=cv2.INTER_AREA)
-    vehicles = observation.seen[method].of(*VEHICLES)
-    for box, score in zip(vehicles.boxes * scale, vehicles.scores, strict=True):
+    plates = observation.frame.boxes if watched.plates and observation.frame.boxes is not None else np.zeros((0, 4))
+    picture = cv2.resize(hide(bgr, plates), size, interpolation=cv2.INTER_AREA)
+    seen = observation.seen[detector, method].above(THRESHOLD)
+    for box, score in zip(seen.boxes * scale, seen.scores, strict=True):
         left, top, right, bottom = box.round().astype(int).tolist()
         cv2.rectangle(picture, (left, top), (right, bottom), YELLOW, 1)
         write(picture, f"{score:.2f}", (left + 2, bottom - 3), 0.35, YELLOW)
-    for plate, is_found in zip(observation.frame.plates, observation.found[method], strict=True):
-        left, top, right, bottom = (plate * (*size, *size)).round().astype(int).tolist()
+    for box, is_found in zip(observation.there[detector] * scale, observation.found(detector, method), strict=True):
+        left, top, right, bottom = box.round().astype(int).tolist()
         cv2.rectangle(picture, (left - 2, top - 2), (right + 2, bottom + 2), GREEN if is_found else BLUE, 2)
     band = np.zeros((CAPTION_HEIGHT, CELL_WIDTH, 3), np.uint8)
     return np.vstack([write(band, caption, (4, 13), 0.4, WHITE), picture])

@@ -15,7 +15,9 @@ PAIR_TERMS = ("reconstruction", "contrast", "colour")
 """Terms that need a wanted picture."""
 CURVE_TERMS = ("smoothness", "tint")
 """Terms of CurveGrid's curves."""
-TERMS = ("adversarial", "local_adversarial", "features", "local_features", *PAIR_TERMS, "exposure", *CURVE_TERMS)
+NETWORK_TERMS = ("adversarial", "local_adversarial", "features", "local_features", "detector")
+"""Terms that look through another network."""
+TERMS = (*NETWORK_TERMS, *PAIR_TERMS, "exposure", *CURVE_TERMS)
 """Every term of a generator's loss."""
 
 

@@ -22,6 +22,10 @@ def test_a_table_narrows_a_source(photos, tmp_path):
     table.write_text("image,split\nchelsea.jpg,train\ncoffee.jpg,test\n")
     source = {**DAY, "csv": str(table), "where": "split=train"}
     assert [path.name for path in list_images(source, photos)] == ["chelsea.jpg"]
+    assert names_where(table, "split!=train") == {"coffee.jpg"}
+    assert names_where(table, "split=train,image!=chelsea.jpg") == set()
+    with pytest.raises(IllumiganError, match="'split' is no condition; write column=value or column!=value"):
+        names_where(table, "split")
     with pytest.raises(IllumiganError, match="lacks the column night"):
         names_where(table, "night=yes")
     with pytest.raises(IllumiganError, match=r"nowhere\.csv cannot be read"):

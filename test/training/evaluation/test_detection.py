@@ -1,79 +1,31 @@
-"""Detection is measured with a tiny network of YOLOX's shape that takes every bright cell of its first grid for a car.
+"""Detection is measured with a tiny YOLOX that takes every bright cell of its first grid for a car or a person.
 
 Its input is 64 x 64, so a picture of 128 x 64 is halved into the upper half of it and each cell shows 16 x 16 pixels.
 """
 
 import csv
 import io
+import shutil
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
 import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from skimage import data
 
-from illumigan_model.errors import IllumiganError, ModelError
-from illumigan_model.weights import find_weights
+from illumigan_model.errors import IllumiganError
 from illumigan_ros.commands.main import main
-from illumigan_training.evaluation import detection
-from illumigan_training.evaluation.detection import (
-    Frame,
-    annotated_frames,
-    are_inside,
-    evaluate_detection,
-    interval,
-    observe,
-    read_plates,
-    resample,
-    summarise,
-)
+from illumigan_training.detectors.detector import Detector
+from illumigan_training.evaluation.detection import are_inside, as_methods, observe, watch
 from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
-from illumigan_training.evaluation.detector import CAR, PERSON, Detector
+from illumigan_training.evaluation.detection_scores import MEAN, summarise
 from illumigan_training.evaluation.images import Contender, open_contenders
+from illumigan_training.evaluation.truth import Frame, annotated_frames, read_truth
 
 CELL = 16
 CAR_CELL, PERSON_CELL = (1, 2), (1, 6)  # row, column
-TWICE = float(np.log(2))  # a box is two cells wide
-
-
-def write_detector(path, log_size=TWICE, classes=80, side=64):
-    """Write a network whose objectness is a cell's mean brightness (0..1) - .2.
-
-    Boxes in the left half are cars for sure, those in the right half persons with a probability of .75.
-    """
-    fine, coarse = (side // 8) ** 2, (side // 16) ** 2 + (side // 32) ** 2
-    cells, columns = fine + coarse, np.arange(fine) % (side // 8)
-    boxes = np.full((1, cells, 4), (0.5, 0.5, log_size, log_size), np.float32)
-    kinds = np.zeros((1, cells, classes), np.float32)
-    kinds[0, :fine, CAR], kinds[0, :fine, PERSON] = columns < side // 16, 0.75 * (columns >= side // 16)
-    constants = {
-        "mean": np.full((1, 3, 8, 8), 1 / (192 * 255), np.float32),
-        "bias": np.array([-0.2], np.float32),
-        "shape": np.array([1, fine, 1]),
-        "coarse": np.zeros((1, coarse, 1), np.float32),
-        "boxes": boxes,
-        "kinds": kinds,
-    }
-    nodes = [
-        helper.make_node("Conv", ["images", "mean", "bias"], ["bright"], strides=[8, 8]),
-        helper.make_node("Reshape", ["bright", "shape"], ["fine"]),
-        helper.make_node("Concat", ["fine", "coarse"], ["objects"], axis=1),
-        helper.make_node("Concat", ["boxes", "objects", "kinds"], ["output"], axis=2),
-    ]
-    image = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, side, side])
-    output = helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, cells, 5 + classes])
-    weights = [numpy_helper.from_array(value, name) for name, value in constants.items()]
-    graph = helper.make_graph(nodes, "bright_cells", [image], [output], weights)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-    return path
-
-
-@pytest.fixture(scope="module")
-def detector_file(tmp_path_factory):
-    return write_detector(tmp_path_factory.mktemp("detector") / "bright.onnx")
+CAR_BOX = [24 / 128, 8 / 64, 56 / 128, 40 / 64]  # what the detector makes of CAR_CELL
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +50,7 @@ def plate(cell, shift=0.0):
 
 def frame(folder, name, picture, *plates):
     cv2.imwrite(str(folder / name), picture)
-    return Frame(folder / name, np.array(plates))
+    return Frame(folder / name, np.array(plates), np.ones(len(plates), bool))
 
 
 @pytest.fixture
@@ -117,7 +69,7 @@ def drive(tmp_path):
     with (tmp_path / "plates.csv").open("w", newline="") as file:
         table = csv.writer(file)
         table.writerow(["image", "mean_luma", "x0", "y0", "x1", "y1"])
-        table.writerows([each.path.name, 0.5, *box] for each in frames for box in each.plates)
+        table.writerows([each.path.name, 0.5, *box] for each in frames for box in each.boxes)
     (tmp_path / "frames.csv").write_text(
         "image,split\nlit.png,test\nfaint.png,test\nwalker.png,train\nnever_drove.png,lost\n"
     )
@@ -134,49 +86,36 @@ def illumigan(*arguments):
     return ending.value.code or 0, output.getvalue()
 
 
+def seen_by(detector, frames, methods, **options):
+    return watch(frames, methods, [detector], **{"plates": True, **options})
+
+
 @pytest.fixture
 def compared(drive, detector):
     """The drive seen raw and through the baselines."""
-    frames, _ = annotated_frames(drive / "drive", drive / "plates.csv", None, "")
+    frames, _ = annotated_frames(drive / "drive", read_truth(drive / "plates.csv"))
     with open_contenders([]) as contenders:
-        yield evaluate_detection(frames, contenders, detector)
+        yield seen_by(detector, frames, as_methods(contenders))
 
 
-def test_boxes_come_back_in_pixels_of_the_frame(detector):
-    seen = detector.detect(night((CAR_CELL, 255), (PERSON_CELL, 204)))
-    # Cell (1, 2) of the input has its centre at (20, 12); a box there is 8 x e^(log 2) = 16 wide, and the scale 1/2.
-    np.testing.assert_allclose(seen.boxes, [[24, 8, 56, 40], [88, 8, 120, 40]], atol=1e-4)
-    np.testing.assert_allclose(seen.scores, [0.8, 0.6 * 0.75], atol=1e-5)
-    assert seen.classes.tolist() == [CAR, PERSON]
-    upright = detector.detect(np.rot90(night((CAR_CELL, 255))).copy())  # 64 x 128: the cell is now (5, 1)
-    np.testing.assert_allclose(upright.boxes, [[8, 72, 40, 104]], atol=1e-4)
+def as_it_is(_, bgr):
+    return bgr
 
 
-def test_what_is_too_faint_is_no_detection(detector):
-    assert len(detector.detect(night((CAR_CELL, 120))).scores) == 0
-    assert len(detector.detect(night((CAR_CELL, 120)), threshold=0.25).scores) == 1
-
-
-def test_of_overlapping_boxes_of_one_class_the_best_stays(tmp_path):
-    detector = Detector(write_detector(tmp_path / "wide.onnx", log_size=2 * TWICE), threads=1)
-    # Neighbours are 32 wide and 8 apart in the input: intersection over union 24 / 40.
-    cars = detector.detect(night(((1, 1), 204), ((1, 2), 255)))
-    np.testing.assert_allclose(cars.scores, [0.8], atol=1e-5)
-    car_and_person = detector.detect(night(((1, 3), 178), ((1, 4), 255)))
-    assert car_and_person.classes.tolist() == [PERSON, CAR]
+def doubled(_, bgr):
+    return cv2.convertScaleAbs(bgr, alpha=2)
 
 
 def test_a_plate_is_found_by_its_centre_in_a_vehicle(detector, tmp_path):
     # The car's box spans x from 24 to 56 of 128; its centre is at 40.
     plates = [plate(CAR_CELL), plate(CAR_CELL, 15 / 128), plate(CAR_CELL, 17 / 128), plate(PERSON_CELL)]
-    seen = observe(
-        frame(tmp_path, "a.png", night((CAR_CELL, 255), (PERSON_CELL, 255)), *plates), {"raw": np.copy}, detector
-    )
-    assert seen.found["raw"].tolist() == [True, True, False, False]
+    lit = frame(tmp_path, "a.png", night((CAR_CELL, 255), (PERSON_CELL, 255)), *plates)
+    found = observe(lit, {"raw": as_it_is}, [detector]).found(detector.name, "raw")
+    assert found.tolist() == [True, True, False, False]
     assert not are_inside(np.array([[1.0, 1.0]]), np.zeros((0, 4))).any()
 
 
-def test_shares_gains_boxes_and_scores_by_band(detector, tmp_path):
+def test_shares_and_gains_by_band(detector, tmp_path):
     day = np.full((64, 128, 3), 60, np.uint8)
     day[32:] = 100  # mean 80: between the bands' limits, and no cell is bright enough
     frames = [
@@ -184,43 +123,102 @@ def test_shares_gains_boxes_and_scores_by_band(detector, tmp_path):
         frame(tmp_path, "2.png", night((CAR_CELL, 102)), plate(CAR_CELL)),
         frame(tmp_path, "3.png", day, plate(CAR_CELL)),
     ]
-    methods = {"raw": np.copy, "doubled": lambda bgr: cv2.convertScaleAbs(bgr, alpha=2)}
-    rows = {(row.band, row.method): row for row in summarise([observe(each, methods, detector) for each in frames])}
-    assert [key for key in rows if key[1] == "raw"] == [("dark", "raw"), ("mid", "raw"), ("all", "raw")]
-    raw, doubled = rows["dark", "raw"], rows["dark", "doubled"]
-    assert (raw.frames, raw.plates, rows["mid", "raw"].frames, rows["all", "raw"].plates) == (2, 3, 1, 4)
-    assert (raw.share.value, doubled.share.value) == pytest.approx((1 / 3, 2 / 3))
+    listed = summarise(seen_by(detector, frames, {"raw": as_it_is, "doubled": doubled}))
+    rows = {(row.group, row.method): row for row in listed}
+    assert [group for group, method in rows if method == "raw"][:3] == ["dark", "mid", "all"]
+    raw, better = rows["dark", "raw"], rows["dark", "doubled"]
+    assert (raw.frames, raw.boxes, rows["mid", "raw"].frames, rows["all", "raw"].boxes) == (2, 3, 1, 4)
+    assert (raw.score.value, better.score.value) == pytest.approx((1 / 3, 2 / 3))
     assert raw.gain is None
-    assert doubled.gain.value == pytest.approx(1 / 3)
+    assert better.gain.value == pytest.approx(1 / 3)
     # The frames drawn can be 1 1, 1 2 or 2 2: the gain is 0 of 4, 1 of 3 or 2 of 2 plates.
-    assert (doubled.gain.low, doubled.gain.high) == pytest.approx((0, 1))
-    assert (raw.boxes["car"], doubled.boxes["car"], doubled.boxes["bus"]) == (0.5, 1, 0)
-    assert (raw.scores["car"], doubled.scores["car"]) == pytest.approx((0.8, (0.8 + 0.6) / 2), abs=1e-5)
-    assert np.isnan(doubled.scores["bus"])
+    assert (better.gain.low, better.gain.high) == pytest.approx((0, 1))
+    assert not better.gain.decided
+    assert (raw.more["boxes a frame"], better.more["boxes a frame"]) == (0.5, 1)
 
 
-def test_frames_are_drawn_anew_and_methods_share_the_draw():
-    plates, found = np.array([1, 3]), np.array([[1, 0], [0, 3]])
-    shares = resample(found, plates)
-    assert shares.shape == (detection.RESAMPLES, 2)
-    np.testing.assert_allclose(shares.sum(1), 1)  # what one method finds is what the other misses, in every draw
-    for share, chance in ((0, 1 / 4), (1 / 4, 1 / 2), (1, 1 / 4)):  # frames 2 2, 1 2 and 1 1
-        assert np.isclose(shares[:, 0], share).mean() == pytest.approx(chance, abs=0.03)
-    np.testing.assert_array_equal(shares, resample(found, plates))
+def test_boxes_of_vehicles_are_measured_by_their_precision_and_false_ones_counted(detector, tmp_path):
+    two_cars = night((CAR_CELL, 255), ((3, 1), 230))  # the second is not annotated
+    frames = [
+        frame(tmp_path, "1.png", two_cars, CAR_BOX),
+        frame(tmp_path, "2.png", night((CAR_CELL, 102)), CAR_BOX),
+    ]
+    listed = summarise(seen_by(detector, frames, {"raw": as_it_is, "doubled": doubled}, plates=False))
+    rows = {(row.group, row.method): row for row in listed}
+    raw, better = rows["all", "raw"], rows["all", "doubled"]
+    # Raw finds the faint car with a score of .2: it counts for precision, behind the false one.
+    assert raw.score.value == pytest.approx((51 * 1 + 50 * 2 / 3) / 101, abs=1e-3)
+    assert raw.more["found"] == 0.5 and better.more["found"] == 1
+    assert raw.more["false boxes a frame"] == 0.5
+    assert ("large", "raw") not in rows
+    assert rows["small", "raw"].boxes == 2
 
 
-def test_an_interval_holds_the_middle_95_percent():
-    assert interval(0.4, np.linspace(0, 1, 1001)) == detection.Interval(0.4, pytest.approx(0.025), pytest.approx(0.975))
+def test_boxes_of_other_classes_neither_help_nor_harm(detector, drive, tmp_path):
+    (tmp_path / "boxes.csv").write_text(
+        "image,class,x0,y0,x1,y1\nlit.png,bike,{},{},{},{}\nfaint.png,car,{},{},{},{}\n".format(*CAR_BOX, *CAR_BOX)
+    )
+    truth = read_truth(tmp_path / "boxes.csv")
+    frames, _ = annotated_frames(drive / "drive", truth)
+    rows = summarise(seen_by(detector, frames, {"raw": as_it_is}, plates=not truth.whole))
+    assert rows[0].boxes == 1
+    assert rows[0].more["false boxes a frame"] == 0
+    (tmp_path / "boxes.csv").write_text("image,class,x0,y0,x1,y1\nlit.png,bike,0,0,1,1\n")
+    with pytest.raises(IllumiganError, match="No box is of a class car, bus, truck; the truth has bike"):
+        annotated_frames(drive / "drive", read_truth(tmp_path / "boxes.csv"))
+
+
+def test_several_detectors_come_in_one_table_with_their_mean(detector, detector_file, drive, tmp_path):
+    other = Detector(shutil.copy(detector_file, tmp_path / "other.onnx"), threads=1)
+    frames, _ = annotated_frames(drive / "drive", read_truth(drive / "plates.csv"))
+    rows = summarise(watch(frames, {"raw": as_it_is, "doubled": doubled}, [detector, other], plates=True))
+    assert [row.detector for row in rows if (row.group, row.method) == ("all", "raw")] == [
+        detector.name, "other.onnx", MEAN,
+    ]  # fmt: skip
+    same = [row.gain for row in rows if (row.group, row.method) == ("all", "doubled")]
+    assert same[0] == same[1] == same[2]
+    with pytest.raises(IllumiganError, match="same file name"):
+        watch(frames, {"raw": as_it_is}, [detector, detector], plates=True)
+
+
+def test_a_cross_validated_method_sees_each_fold_through_its_own_weights(detector, drive):
+    truth = read_truth(drive / "plates.csv")
+    frames, _ = annotated_frames(drive / "drive", truth, drive / "frames.csv", "split!=lost", "split")
+    folds = {"test": lambda bgr: bgr * 0 + 255, "train": lambda bgr: bgr * 0}
+    seen = seen_by(detector, frames, as_methods([Contender("input", np.copy)], frames, folds))
+    found = {each.frame.path.name: len(each.seen[detector.name, "held out"]) > 0 for each in seen.observations}
+    assert found == {"lit.png": True, "faint.png": True, "walker.png": False}
+    with pytest.raises(IllumiganError, match=r"is of the fold 't\w+', for which no weights were given"):
+        as_methods([Contender("input", np.copy)], frames, {"other": np.copy})
+
+
+def test_without_a_truth_the_detector_by_day_is_believed(detector, drive):
+    frames, _ = annotated_frames(drive / "drive", None)
+    assert len(frames) == 4
+    dark = {"raw": as_it_is, "dimmed": lambda _, bgr: bgr // 8}
+    rows = {(row.group, row.method): row for row in summarise(seen_by(detector, frames, dark, plates=False))}
+    assert rows["all", "raw"].score.value > 0.9 > rows["all", "dimmed"].score.value
+
+
+def test_a_night_is_the_same_for_every_method_and_every_time(detector, drive):
+    frames, _ = annotated_frames(drive / "drive", read_truth(drive / "plates.csv"))
+    shown = []
+    watching = {"raw": lambda _, bgr: shown.append(bgr.copy()) or bgr, "also": lambda _, bgr: shown.append(bgr) or bgr}
+    seen = [seen_by(detector, frames, watching, night=seed) for seed in (3, 3, 4)]
+    assert all((one == other).all() for one, other in zip(shown[:8:2], shown[1:8:2], strict=True))
+    assert [each.luma for each in seen[0].observations] == [each.luma for each in seen[1].observations]
+    assert [each.luma for each in seen[0].observations] != [each.luma for each in seen[2].observations]
 
 
 def test_methods_are_compared_on_the_frames_chosen(drive, detector):
-    frames, missing = annotated_frames(drive / "drive", drive / "plates.csv", drive / "frames.csv", "split=test")
+    truth = read_truth(drive / "plates.csv")
+    frames, missing = annotated_frames(drive / "drive", truth, drive / "frames.csv", "split=test")
     with open_contenders(["curve_grid"]) as contenders:
-        compared = evaluate_detection(frames, contenders, detector)
-    rows = {row.method: row for row in compared.rows if row.band == "dark"}
+        compared = seen_by(detector, frames, as_methods(contenders))
+    rows = {row.method: row for row in summarise(compared) if row.group == "dark"}
     assert list(rows) == ["raw", "auto-gamma", "CLAHE on L", "curve_grid"]
-    assert (rows["raw"].frames, rows["raw"].share.value) == (2, 0.5)
-    assert rows["auto-gamma"].share.value == 1
+    assert (rows["raw"].frames, rows["raw"].score.value) == (2, 0.5)
+    assert rows["auto-gamma"].score.value == 1
     assert missing == compared.left_out == []
 
 
@@ -236,7 +234,7 @@ def test_pictures_that_are_missing_or_broken_are_told_and_left_out(drive, detect
     assert "dark (2," in output  # frames; a narrow terminal breaks the line here
     told = [line for line in output.splitlines() if line.startswith("left out: ")]
     assert len(told) == 2
-    assert "1 pictures" in told[0] and "lit.png" in told[0]
+    assert "missing: 1" in told[0] and "lit.png" in told[0]
     assert "day.png is damaged" in told[1]
 
 
@@ -250,7 +248,7 @@ def test_plates_cannot_be_read_once_hidden():
 
 
 def test_sheets_show_what_was_gained_and_lost(compared):
-    files = dict(report_files(compared))
+    files = dict(report_files(compared, summarise(compared)))
     gained, lost = (
         cv2.imdecode(np.frombuffer(files[f"{change}_auto-gamma.jpg"], np.uint8), cv2.IMREAD_COLOR).astype(int)
         for change in ("gained", "lost")
@@ -269,13 +267,13 @@ def test_sheets_show_what_was_gained_and_lost(compared):
 
 
 def test_tables_say_the_same_in_both_forms(compared):
-    files = dict(report_files(compared))
+    files = dict(report_files(compared, summarise(compared)))
     rows = list(csv.DictReader(io.StringIO(files["table.csv"].decode())))
-    assert [(row["band"], row["method"]) for row in rows[:2]] == [("dark", "raw"), ("dark", "auto-gamma")]
-    assert float(rows[0]["share"]) == pytest.approx(1 / 3, abs=1e-5)
+    assert [(row["group"], row["method"]) for row in rows[:2]] == [("dark", "raw"), ("dark", "auto-gamma")]
+    assert float(rows[0]["score"]) == pytest.approx(1 / 3, abs=1e-5)
     assert float(rows[1]["gain"]) == pytest.approx(1 / 3, abs=1e-5)
-    assert rows[0]["gain"] == rows[0]["bus_score"] == ""
-    assert "| dark (3, 3) | raw | 33.3 [0.0, 100.0] |" in files["table.md"].decode()
+    assert rows[0]["gain"] == rows[0]["gain_low"] == ""
+    assert "| bright.onnx | dark (3, 3) | raw | 33.3 [0.0, 100.0] |" in files["table.md"].decode()
 
 
 def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file):
@@ -297,15 +295,17 @@ def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file
         ({"detector": "nowhere.onnx"}, "There is no detector"),
         ({"detector": "frames.csv"}, "cannot be loaded"),
         ({"images": "nowhere"}, "There is no folder"),
-        ({"images": "empty"}, "holds none of the 4 pictures with plates"),
+        ({"images": "empty"}, "holds none of the 4 annotated pictures"),
         ({"truth": "nowhere.csv"}, "cannot be read"),
         ({"truth": "drive/lit.png"}, "cannot be read"),
         ({"truth": "frames.csv"}, "lacks the column x0"),
         ({"frames": "nowhere.csv", "where": "split=test"}, "cannot be read"),
         ({"frames": "frames.csv", "where": "ride=1"}, "ride"),
-        ({"frames": "frames.csv"}, "go together"),
-        ({"where": "split=test"}, "go together"),
-        ({"frames": "frames.csv", "where": "split=lost"}, "No picture with split=lost"),
+        ({"where": "split=test"}, "choose rows of a table; name it"),
+        ({"frames": "frames.csv", "where": "split"}, "is no condition"),
+        ({"held-out": "ride1"}, "must look like ride1=weights.onnx"),
+        ({"fold": "split", "frames": "frames.csv", "held-out": "test=curve_grid"}, "is of the fold"),
+        ({"frames": "frames.csv", "where": "split=lost"}, "No annotated picture has split=lost"),
         ({"model": "no_such_model"}, "no_such_model"),
         ({"out": "drive"}, "is the input itself"),
     ],
@@ -326,29 +326,15 @@ def test_bad_input_is_one_sentence(drive, detector_file, changed, sentence):
 def test_a_plate_that_is_no_box_is_named_by_its_line(tmp_path, row):
     (tmp_path / "plates.csv").write_text(f"image,x0,y0,x1,y1\nlit.png,0,0,1,1\n{row}\n")
     with pytest.raises(IllumiganError, match="line 3 is no box"):
-        read_plates(tmp_path / "plates.csv")
+        read_truth(tmp_path / "plates.csv")
 
 
 def test_a_table_without_plates_and_pictures_of_which_none_can_be_read(drive, detector):
     (drive / "none.csv").write_text("image,x0,y0,x1,y1\n")
-    with pytest.raises(IllumiganError, match="holds no plates"):
-        read_plates(drive / "none.csv")
-    frames, _ = annotated_frames(drive / "drive", drive / "plates.csv", None, "")
+    with pytest.raises(IllumiganError, match="holds no boxes"):
+        read_truth(drive / "none.csv")
+    frames, _ = annotated_frames(drive / "drive", read_truth(drive / "plates.csv"))
     for path in (drive / "drive").iterdir():
         path.write_bytes(b"")
-    with pytest.raises(IllumiganError, match="None of the 4 pictures with plates can be read"):
-        evaluate_detection(frames, [Contender("input", np.copy)], detector)
-
-
-@pytest.mark.parametrize(
-    "shape,sentence",
-    [({"classes": 79}, "85"), ({"log_size": 40.0}, "decoded already")],
-)
-def test_a_network_that_is_no_yolox_is_refused(tmp_path, shape, sentence):
-    with pytest.raises(ModelError, match=sentence):
-        Detector(write_detector(tmp_path / "other.onnx", **shape), threads=1)
-
-
-def test_a_generator_is_no_detector():
-    with pytest.raises(ModelError, match="multiple of 32; give a YOLOX"):
-        Detector(find_weights("curve_grid", (".onnx",)), threads=1)
+    with pytest.raises(IllumiganError, match="None of the 4 annotated pictures can be read"):
+        seen_by(detector, frames, {"raw": as_it_is})
