@@ -5,7 +5,8 @@ from skimage import data
 
 from illumigan_model.attention import luminance_u8
 from illumigan_model.errors import ModelError
-from illumigan_training.losses.teachers import clahe, open_teacher, raise_contrast
+from illumigan_model.frames.baselines import clahe
+from illumigan_training.losses.teachers import open_teacher, raise_contrast
 
 DARK = cv2.cvtColor(data.coffee(), cv2.COLOR_RGB2BGR) // 6
 
