@@ -38,7 +38,7 @@ MAY_CHANGE = ("root", "run", "accelerator", "devices", "precision", "threads", "
 """Settings that a run may be taken up with anew; each other one makes it another run."""
 
 
-class Record:
+class RunLog:
     """Writes what a run does into its folder; an interrupted record goes on at the step the run is taken up from."""
 
     def __init__(self, run: Path, config: dict[str, Any], manifest: list[Entry], first: int) -> None:

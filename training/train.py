@@ -112,7 +112,7 @@ class Training:
         fixed = self._on_device(stack([self.samples[number] for number in range(FIXED_SAMPLES)]))
         record = None
         if self.fabric.is_global_zero:
-            record = run_folder.Record(self.run, self.config, self.photos.manifest, self.first)
+            record = run_folder.RunLog(self.run, self.config, self.photos.manifest, self.first)
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
         with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=record is None) as progress:
             task = progress.add_task("training", total=self.steps, completed=self.first)
@@ -137,7 +137,7 @@ class Training:
         numbers = Numbers(self.first, self.steps, config["batch"], self.fabric.global_rank, self.fabric.world_size)
         start: dict[str, Any] = {}
         if config["workers"]:  # OpenCV's threads do not survive a fork
-            start = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "worker_init_fn": alone}
+            start = {"multiprocessing_context": "spawn", "prefetch_factor": 4, "worker_init_fn": use_one_thread}
         loader: DataLoader[Sample] = DataLoader(
             self.samples, share, sampler=numbers, num_workers=config["workers"], collate_fn=stack,
             pin_memory=self.fabric.device.type == "cuda", **start,
@@ -255,7 +255,7 @@ class Training:
             part.load_state_dict(state[name])
         return int(state["step"])
 
-    def _keep(self, step: int, fixed: Batch, record: run_folder.Record | None) -> None:
+    def _keep(self, step: int, fixed: Batch, record: run_folder.RunLog | None) -> None:
         """Write the averaged weights, the state to go on from and a picture of the fixed samples."""
         if record:
             state = {name: part.state_dict() for name, part in self._parts().items()}
@@ -314,7 +314,7 @@ def halves(scores: Tensor) -> tuple[Tensor, Tensor]:
     return real, made
 
 
-def alone(_: int) -> None:
+def use_one_thread(_: int) -> None:
     """Keep a worker process to one thread."""
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

@@ -23,7 +23,7 @@ from illumigan_model.system.files import part_of
 from illumigan_model.system.user_cache import cache_folder
 from illumigan_model.tensorrt.engine_folder import (
     Damaged,
-    Record,
+    EngineRecord,
     keep,
     key_of,
     locked,
@@ -166,7 +166,7 @@ def purpose_of(graph: str, precision: str, builder: Builder) -> dict[str, Any]:
     }
 
 
-def misfit(record: Record, builder: Builder = TENSORRT) -> str:
+def misfit(record: EngineRecord, builder: Builder = TENSORRT) -> str:
     """Say why an engine is not used on this machine as it is now, "" if it is; raises ModelError without TensorRT."""
     now = purpose_of(record.purpose["onnx"], record.purpose["precision"], builder)
     return ", ".join(differences(record.purpose, now))

@@ -41,7 +41,7 @@ class Damaged(ModelError):
     """There is an engine, but not as it was recorded; building it again helps."""
 
 
-class Record(NamedTuple):
+class EngineRecord(NamedTuple):
     """What is recorded of an engine: its file, size and sha256, what for, of which graph and by whom it was built."""
 
     engine: Path
@@ -52,7 +52,7 @@ class Record(NamedTuple):
     by: str
 
 
-def verified(folder: Path) -> Record | None:
+def verified(folder: Path) -> EngineRecord | None:
     """Return the record of the engine in a folder, None if there is none.
 
     Raises:
@@ -72,7 +72,7 @@ def verified(folder: Path) -> Record | None:
         raise ModelError(f"The engine in {folder} cannot be read ({error.strerror}).") from error
 
 
-def read_record(folder: Path) -> Record | None:
+def read_record(folder: Path) -> EngineRecord | None:
     """Return the record in a folder, None if there is none; raises Damaged, ModelError and OSError, see `verified`."""
     path = folder / RECORD
     if not path.exists():
@@ -83,7 +83,7 @@ def read_record(folder: Path) -> Record | None:
     try:
         written = json.loads(path.read_bytes())
         values = [written[name] for name in ("size", "sha256", "for", "graph", "by")]
-        record = Record(folder / Path(written["name"]).name, *values)
+        record = EngineRecord(folder / Path(written["name"]).name, *values)
     except (ValueError, KeyError, TypeError) as error:
         raise Damaged("its record cannot be read.") from error
     if key_of(record.purpose) != folder.name:
@@ -91,7 +91,7 @@ def read_record(folder: Path) -> Record | None:
     return record
 
 
-def check_content(record: Record) -> None:
+def check_content(record: EngineRecord) -> None:
     """Raise Damaged if an engine is not as recorded, ModelError if others could have written it, or OSError."""
     engine, size = record.engine, record.size
     if not engine.is_file():
@@ -103,7 +103,7 @@ def check_content(record: Record) -> None:
         raise Damaged("its content is not what was built (the sha256 differs).")
 
 
-def set_aside_if_damaged(folder: Path) -> Record | None:
+def set_aside_if_damaged(folder: Path) -> EngineRecord | None:
     """Return the record of a folder that is locked; an engine that is damaged is renamed, and None returned."""
     try:
         return verified(folder)

@@ -22,7 +22,7 @@ from illumigan_model.tensorrt.engine_folder import (
     LOCK,
     RECORD,
     Damaged,
-    Record,
+    EngineRecord,
     check_owner,
     installation,
     locked,
@@ -38,7 +38,7 @@ class Listed(NamedTuple):
     """An engine in the cache: its folder, its record, and "" or why it cannot be used anywhere."""
 
     folder: Path
-    record: Record | None
+    record: EngineRecord | None
     fault: str
 
 

@@ -18,7 +18,7 @@ from illumigan_ros.commands.command_line import Runtime, progress_bar
 from illumigan_ros.recordings.sheets import contact_sheet
 
 if TYPE_CHECKING:
-    from illumigan_training.evaluation.images import Evaluation, Photo
+    from illumigan_training.evaluation.images import EvaluatedPhoto, Evaluation
 
 LONGEST_TITLE = 28
 MOST_FAILURES = 10
@@ -65,7 +65,7 @@ def command(
     conclude(evaluation)
 
 
-def prepare(out: Path, photos: Sequence[Photo]) -> None:
+def prepare(out: Path, photos: Sequence[EvaluatedPhoto]) -> None:
     """Make the folder for the files; raises FrameError if that is not possible or it is one of the photos' own."""
     for folder in {path.parent for photo in photos for path in (photo.path, photo.truth) if path is not None}:
         require_other_place(out, folder)

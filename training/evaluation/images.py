@@ -34,7 +34,7 @@ Method = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Photo:
+class EvaluatedPhoto:
     """The file of a photo to enhance and, where there is one, that of the same view well lit."""
 
     path: Path
@@ -89,7 +89,7 @@ def still(enhancer: Enhancer) -> Method:
     return lambda bgr: require_enhanced(enhancer.enhance(bgr)).image
 
 
-def find_photos(data: Path, truth: Path | None = None) -> tuple[list[Photo], list[Path]]:
+def find_photos(data: Path, truth: Path | None = None) -> tuple[list[EvaluatedPhoto], list[Path]]:
     """Find the photos to measure.
 
     Args:
@@ -106,9 +106,9 @@ def find_photos(data: Path, truth: Path | None = None) -> tuple[list[Photo], lis
         data, truth = data / "low", data / "high"
     paths = photos_in(data)
     if truth is None:
-        return [Photo(path) for path in paths], []
+        return [EvaluatedPhoto(path) for path in paths], []
     partners = {path.stem: path for path in photos_in(truth)}
-    pairs = [Photo(path, partners[path.stem]) for path in paths if path.stem in partners]
+    pairs = [EvaluatedPhoto(path, partners[path.stem]) for path in paths if path.stem in partners]
     if not pairs:
         raise IllumiganError(f"No photo of {data} has one of the same name in {truth}; give two folders of pairs.")
     return pairs, [path for path in paths if path.stem not in partners]
@@ -175,7 +175,7 @@ def short_names(models: Sequence[str], runs: Sequence[Path]) -> dict[str, str]:
 
 
 def evaluate(
-    photos: Sequence[Photo],
+    photos: Sequence[EvaluatedPhoto],
     contenders: Sequence[Contender],
     features: FeatureNetwork | None = None,
     advance: Callable[[], None] = lambda: None,
@@ -206,7 +206,9 @@ def evaluate(
     return evaluation
 
 
-def measure_photo(photo: Photo, evaluation: Evaluation, features: FeatureNetwork | None, *, show: bool) -> None:
+def measure_photo(
+    photo: EvaluatedPhoto, evaluation: Evaluation, features: FeatureNetwork | None, *, show: bool
+) -> None:
     """Add the scores of one photo to an evaluation, and its pictures if it is to be shown.
 
     Raises:

@@ -115,12 +115,12 @@ def test_auto_gamma_reaches_a_middle_grey():
 def test_pairs_share_a_name_whatever_their_suffix(pairs, tmp_path):
     (pairs / "high" / "coffee.png").rename(pairs / "high" / "coffee.PPM")
     cv2.imwrite(str(pairs / "low" / "lonely.jpg"), photo("chelsea"))
-    photos, alone = find_photos(pairs / "low", pairs / "high")
+    photos, unpaired = find_photos(pairs / "low", pairs / "high")
     assert [(pair.path.name, pair.truth.name) for pair in photos] == [
         ("chelsea.png", "chelsea.png"),
         ("coffee.png", "coffee.PPM"),
     ]
-    assert [path.name for path in alone] == ["lonely.jpg"]
+    assert [path.name for path in unpaired] == ["lonely.jpg"]
     assert len(find_photos(pairs / "low")[0]) == 3
 
 
