@@ -20,7 +20,7 @@ from illumigan_training.data.night_camera import as_night
 from illumigan_training.detectors.detections import Detections, suppress
 from illumigan_training.detectors.detector import THRESHOLD, Detector
 from illumigan_training.evaluation.images import INPUT, Contender, Method
-from illumigan_training.evaluation.truth import VEHICLES, Frame
+from illumigan_training.evaluation.truth import VEHICLES, AnnotatedFrame
 
 RAW = "raw"
 LOWEST = 0.01  # score of the detections that average precision still looks at
@@ -28,7 +28,7 @@ CERTAIN = 0.5  # score from which on a detector is believed where nothing is ann
 BANDS = {"dark": (0.0, 0.25), "mid": (0.25, 0.35), "bright": (0.35, np.inf), "all": (0.0, np.inf)}
 """Name -> range of a frame's mean luminance in [0, 1], the upper end left out."""
 
-FrameMethod = Callable[[Frame, np.ndarray], np.ndarray]
+FrameMethod = Callable[[AnnotatedFrame, np.ndarray], np.ndarray]
 """A method that may depend on which frame it is: a cross-validated one does."""
 
 
@@ -40,7 +40,7 @@ class Observation:
     pixels (N x 4), and `counts` which of them are to be found (N).
     """
 
-    frame: Frame
+    frame: AnnotatedFrame
     luma: float
     size: tuple[int, int]
     seen: dict[tuple[str, str], Detections]
@@ -71,7 +71,7 @@ class Watched:
 
 
 def watch(
-    frames: Sequence[Frame],
+    frames: Sequence[AnnotatedFrame],
     methods: dict[str, FrameMethod],
     detectors: Sequence[Detector],
     *,
@@ -109,7 +109,7 @@ def watch(
 
 
 def as_methods(
-    contenders: Sequence[Contender], frames: Sequence[Frame] = (), folds: dict[str, Method] | None = None
+    contenders: Sequence[Contender], frames: Sequence[AnnotatedFrame] = (), folds: dict[str, Method] | None = None
 ) -> dict[str, FrameMethod]:
     """Return contenders as methods, the input under the name raw, and "held out" where there are folds.
 
@@ -135,7 +135,7 @@ def as_methods(
 
 
 def observe(
-    frame: Frame, methods: dict[str, FrameMethod], detectors: Sequence[Detector], night: int | None = None
+    frame: AnnotatedFrame, methods: dict[str, FrameMethod], detectors: Sequence[Detector], night: int | None = None
 ) -> Observation:
     """Look at a frame through every method; raises FrameError if it cannot be read."""
     given = read_photo(frame.path)

@@ -47,7 +47,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Measured:
+class DetectionScores:
     """One detector and method on a group: the score, the same in each draw, boxes that are there, further numbers."""
 
     score: float
@@ -58,7 +58,7 @@ class Measured:
 
 def summarise(watched: Watched) -> list[Row]:
     """Return the rows: for each detector, and their mean where there are several, each group and method."""
-    measured: dict[tuple[str, str], dict[str, Measured]] = {}
+    measured: dict[tuple[str, str], dict[str, DetectionScores]] = {}
     frames: dict[str, int] = {}
     measure = plates_found if watched.plates else vehicles_found
     for detector in watched.detectors:
@@ -75,10 +75,10 @@ def summarise(watched: Watched) -> list[Row]:
     return rows
 
 
-def compare(detector: str, group: str, frames: int, by_method: dict[str, Measured]) -> Iterator[Row]:
+def compare(detector: str, group: str, frames: int, by_method: dict[str, DetectionScores]) -> Iterator[Row]:
     """Yield a row for each method, with what it gains on the same draws."""
 
-    def above(one: Measured, name: str) -> Interval | None:
+    def above(one: DetectionScores, name: str) -> Interval | None:
         other = by_method.get(name)
         if other is None or other is one:
             return None
@@ -90,11 +90,11 @@ def compare(detector: str, group: str, frames: int, by_method: dict[str, Measure
         yield Row(detector, group, frames, one.boxes, method, score, gain, above_clahe, one.more)
 
 
-def mean(measured: list[Measured]) -> Measured:
+def mean(measured: list[DetectionScores]) -> DetectionScores:
     """Return the mean of several detectors on one group; the boxes are those of the first."""
     more = {title: float(np.mean([one.more[title] for one in measured])) for title in measured[0].more}
     resampled = np.mean([one.resampled for one in measured], axis=0)
-    return Measured(float(np.mean([one.score for one in measured])), resampled, measured[0].boxes, more)
+    return DetectionScores(float(np.mean([one.score for one in measured])), resampled, measured[0].boxes, more)
 
 
 def by_darkness(observations: list[Observation]) -> Iterator[tuple[str, np.ndarray]]:
@@ -105,18 +105,18 @@ def by_darkness(observations: list[Observation]) -> Iterator[tuple[str, np.ndarr
             yield band, inside
 
 
-def plates_found(watched: Watched, detector: str, method: str) -> Iterator[tuple[str, int, Measured]]:
+def plates_found(watched: Watched, detector: str, method: str) -> Iterator[tuple[str, int, DetectionScores]]:
     """Yield each group, its frames, and the share of its plates that lie in a vehicle."""
     observations = watched.observations
     found = [each.found(detector, method) for each in observations]
     seen = np.array([len(each.seen[detector, method].above(THRESHOLD)) for each in observations])
 
-    def share(which: list[np.ndarray], chosen: np.ndarray) -> Measured:
+    def share(which: list[np.ndarray], chosen: np.ndarray) -> DetectionScores:
         there = np.array([which[index].sum() for index in chosen], float)
         right = np.array([(found[index] & which[index]).sum() for index in chosen], float)
         resampled = shares(right, there, draws(len(chosen)))
         more = {"boxes a frame": float(seen[chosen].mean())}
-        return Measured(float(right.sum() / there.sum()), resampled, int(there.sum()), more)
+        return DetectionScores(float(right.sum() / there.sum()), resampled, int(there.sum()), more)
 
     everything = [each.counts[detector] for each in observations]
     for band, chosen in by_darkness(observations):
@@ -129,7 +129,7 @@ def plates_found(watched: Watched, detector: str, method: str) -> Iterator[tuple
             yield size, len(chosen), share(sized, chosen)
 
 
-def vehicles_found(watched: Watched, detector: str, method: str) -> Iterator[tuple[str, int, Measured]]:
+def vehicles_found(watched: Watched, detector: str, method: str) -> Iterator[tuple[str, int, DetectionScores]]:
     """Yield each group, its frames, and how precisely its vehicles are found."""
     observations = watched.observations
     truths = [(each.there[detector], each.counts[detector]) for each in observations]
@@ -143,7 +143,7 @@ def vehicles_found(watched: Watched, detector: str, method: str) -> Iterator[tup
             yield group, len(chosen), precision_of(of_group)
 
 
-def precision_of(frames: list[Matches]) -> Measured:
+def precision_of(frames: list[Matches]) -> DetectionScores:
     """Return AP50 of some frames with further numbers."""
     once = np.ones((1, len(frames)))
     precisions = [float(average_precision(frames, once, overlap)[0]) for overlap in range(len(OVERLAPS))]
@@ -155,4 +155,4 @@ def precision_of(frames: list[Matches]) -> Measured:
         "false boxes a frame": float(false.mean()),
         "boxes a frame": float((found + false).mean()),
     }
-    return Measured(precisions[0], average_precision(frames, draws(len(frames))), boxes, more)
+    return DetectionScores(precisions[0], average_precision(frames, draws(len(frames))), boxes, more)

@@ -17,7 +17,7 @@ VEHICLES = ("car", "bus", "truck")
 
 
 @dataclass(frozen=True)
-class Frame:
+class AnnotatedFrame:
     """A picture and what is annotated in it.
 
     `boxes` is float N x 4: left, top, right and bottom as shares of width and height; None where nothing is annotated
@@ -83,7 +83,7 @@ def read_corners(row: dict[str, str], place: str) -> list[float]:
 
 def annotated_frames(
     images: Path, truth: Truth | None, frames: Path | None = None, where: str = "", fold: str = ""
-) -> tuple[list[Frame], list[str]]:
+) -> tuple[list[AnnotatedFrame], list[str]]:
     """Return the frames to look at, and the names of those pictures of the truth that are missing.
 
     Args:
@@ -120,10 +120,10 @@ def annotated_frames(
     return found, missing
 
 
-def annotated(path: Path, truth: Truth | None, fold: str) -> Frame:
+def annotated(path: Path, truth: Truth | None, fold: str) -> AnnotatedFrame:
     """Return one frame with its boxes."""
     if truth is None:
-        return Frame(path, None, np.zeros(0, bool), fold)
+        return AnnotatedFrame(path, None, np.zeros(0, bool), fold)
     labels: Iterable[str] = truth.classes[path.name]
     counts = [label in VEHICLES if truth.whole else True for label in labels]
-    return Frame(path, truth.boxes[path.name], np.array(counts), fold)
+    return AnnotatedFrame(path, truth.boxes[path.name], np.array(counts), fold)

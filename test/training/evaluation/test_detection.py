@@ -21,7 +21,7 @@ from illumigan_training.evaluation.detection import are_inside, as_methods, obse
 from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
 from illumigan_training.evaluation.detection_scores import MEAN, summarise
 from illumigan_training.evaluation.images import Contender, open_contenders
-from illumigan_training.evaluation.truth import Frame, annotated_frames, read_truth
+from illumigan_training.evaluation.truth import AnnotatedFrame, annotated_frames, read_truth
 
 CELL = 16
 CAR_CELL, PERSON_CELL = (1, 2), (1, 6)  # row, column
@@ -50,7 +50,7 @@ def plate(cell, shift=0.0):
 
 def frame(folder, name, picture, *plates):
     cv2.imwrite(str(folder / name), picture)
-    return Frame(folder / name, np.array(plates), np.ones(len(plates), bool))
+    return AnnotatedFrame(folder / name, np.array(plates), np.ones(len(plates), bool))
 
 
 @pytest.fixture
