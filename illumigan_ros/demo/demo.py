@@ -87,7 +87,7 @@ def run_live(options: DemoOptions, source: Path, recording: Recording, progress:
         with progress("starting node and recorder", 1) as advance, ros_graph(environment) as graph:
             crew.wait_until(graph.node_is_active, START_SECONDS, "The node's start")
             crew.wait_until(lambda: graph.are_recorded(TOPICS), START_SECONDS, "The recorder's start")
-            player = crew.start("play_bag", "illumigan_ros.commands.play_bag", play)
+            player = crew.start("play_bag", "illumigan_ros.commands.play_bag", play, may_lack=True)
             crew.wait_until(lambda: graph.is_published(camera) or player.ended(), START_SECONDS, "The player's start")
             advance()
         with progress("playing it, seconds", math.ceil(options.seconds)) as advance:
@@ -125,8 +125,9 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
     measured = measure(recording)
     with progress("drawing the pictures", measured.frames_in) as advance, Footage(source, options.topic) as footage:
         lumas = write_side_by_side(recording, measured, footage, options.seconds, advance)
+        missing = {"missing": " ".join(footage.losses)} if footage.losses else {}
     draw_contact_sheet(recording, measured.played[0][0], lumas.moments)
-    report = {"footage": source.name, "seconds": options.seconds, **measured.report(), **lumas.report()}
+    report = {"footage": source.name, "seconds": options.seconds, **missing, **measured.report(), **lumas.report()}
     write_json(recording.report, report)
     return recording, report
 

@@ -15,16 +15,23 @@ from illumigan_model.system.child_process import start
 
 POLL_SECONDS = 0.05
 STOP_SECONDS = 10.0
+INCOMPLETE = 1  # exit code of our commands
 SHOWN_LINES = 8
 
 
 class Child:
     """One process; what it prints goes to a log file."""
 
-    def __init__(self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
-        """Start the process; Ctrl-C reaches only us, who then stop it in its turn."""
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, *, may_lack: bool
+    ) -> None:
+        """Start the process; Ctrl-C reaches only us, who then stop it in its turn.
+
+        With `may_lack` it has also ended well where something was missing in the end, which it told in a sentence.
+        """
         self.name = name
         self._log = log
+        self._may_lack = may_lack
         with log.open("wb") as output:
             self._process = start(command, f"The process {name}", output, environment, signal.SIGINT)
 
@@ -37,6 +44,8 @@ class Child:
         code = self._process.poll()
         if code is None:
             return False
+        if code == INCOMPLETE and self._may_lack and (self.printed().splitlines() or [""])[-1].startswith("error: "):
+            return True
         if code != 0:
             how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
             lines = "\n".join(f"  {line}" for line in self.printed().strip().splitlines()[-SHOWN_LINES:])
@@ -67,9 +76,10 @@ class Crew:
         self._logs = logs
         self._children: list[Child] = []
 
-    def start(self, name: str, module: str, arguments: Sequence[str]) -> Child:
-        """Start `python -m module arguments...`."""
-        child = Child(name, [sys.executable, "-m", module, *arguments], self._environment, self._logs / f"{name}.log")
+    def start(self, name: str, module: str, arguments: Sequence[str], *, may_lack: bool = False) -> Child:
+        """Start `python -m module arguments...`, see Child."""
+        command = [sys.executable, "-m", module, *arguments]
+        child = Child(name, command, self._environment, self._logs / f"{name}.log", may_lack=may_lack)
         self._children.append(child)
         return child
 

@@ -253,3 +253,15 @@ def test_a_crew_does_not_wait_forever(tmp_path):
         Crew(ros_environment(), tmp_path) as crew,
     ):
         crew.wait_until(lambda: False, 0.1, "The moon")
+
+
+def test_footage_that_lacks_something_is_no_reason_to_stop(tmp_path):
+    with BagWriter(tmp_path / "short") as bag:
+        bag.add_topic("/image", IMAGE)
+        bag.write("/image", FIRST_STAMP, image_cdr(DARK, FIRST_STAMP))
+    metadata = tmp_path / "short" / "metadata.yaml"
+    metadata.write_text(metadata.read_text().replace("message_count: 1", "message_count: 2"))
+    with Crew(ros_environment(), tmp_path) as crew:
+        player = crew.start("playing", "illumigan_ros.commands.play_bag", [str(tmp_path / "short")], may_lack=True)
+        crew.wait_until(player.ended, 60, "The end of the footage")
+        assert "warning: 1 of 2 messages on /image are there." in player.printed()
