@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from types import FrameType
 
 _Handler = Callable[[int, FrameType | None], object]
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+REMINDER_SECONDS = 0.5  # of computing
 _BY_SIGNAL = 128  # a shell's exit code for a command that a signal ended is this plus the signal's number
 
 
@@ -25,16 +27,31 @@ class StoppedBySignal(SystemExit):
 def leaving_on_signals() -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP end what is done here as an error does, cleaning up on the way.
 
-    Raises StoppedBySignal. Further signals do nothing, so that they cannot end the cleaning up.
+    Raises StoppedBySignal. Further signals do nothing, so that they cannot end the cleaning up. A library that takes
+    the exception for a failure of its own, as one that is being imported does, gets it again.
     """
+    stop: StoppedBySignal | None = None
 
     def leave(number: int, _: FrameType | None) -> None:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_IGN)
-        raise StoppedBySignal(number)
+        nonlocal stop
+        stop = stop or StoppedBySignal(number)
+        signal.setitimer(signal.ITIMER_PROF, REMINDER_SECONDS, REMINDER_SECONDS)
+        if not _is_on_its_way(stop):
+            raise stop
 
-    with _handling(STOPPING, leave):
-        yield
+    with _handling((*STOPPING, signal.SIGPROF), leave):
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+def _is_on_its_way(stop: StoppedBySignal) -> bool:
+    """Return whether an exception, or one that was raised while it was handled, is what the code around here handles."""
+    handled = sys.exc_info()[1]
+    while handled is not None and handled is not stop:
+        handled = handled.__context__
+    return handled is stop
 
 
 @contextmanager
