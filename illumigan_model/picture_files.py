@@ -20,7 +20,7 @@ import numpy as np
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE, to_eight_bits, to_full_range
 from illumigan_model.photos import is_cut_off_jpeg
-from illumigan_model.system.files import write_bytes
+from illumigan_model.system.files import shown, write_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -60,11 +60,6 @@ class Picture:
     chunks: tuple[tuple[bytes, bytes], ...] = ()
     is_grey: bool = False
     peak: int | None = None
-
-
-def shown(path: Path) -> str:
-    """Return a path as it can be printed in a sentence, whatever is in it."""
-    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
 
 
 def read_picture(path: Path, white_16bit: int = FULL_RANGE) -> Picture:

@@ -91,12 +91,18 @@ def make_folder(path: Path) -> None:
 
 def unwritable(path: Path, error: Exception) -> FrameError:
     """Return the error that says why a file cannot be written."""
+    name = shown(path)
     if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return FrameError(f"The disk is full: {path} could not be written and was removed; free space or go elsewhere.")
-    return FrameError(f"{path} cannot be written ({first_line(error)}).")
+        return FrameError(f"The disk is full: {name} could not be written and was removed; free space or go elsewhere.")
+    return FrameError(f"{name} cannot be written ({first_line(error)}).")
+
+
+def shown(path: Path) -> str:
+    """Return a path as it can be printed in a sentence, whatever is in it."""
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
 
 
 def require_other_place(output: Path, source: Path) -> None:
     """Raise FrameError if the output would overwrite its own source."""
     if output.resolve() == source.resolve():
-        raise FrameError(f"{output} is the input itself; choose another place for the output.")
+        raise FrameError(f"{shown(output)} is the input itself; choose another place for the output.")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import io
 import math
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +16,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from illumigan_model.errors import FrameError, IllumiganError, Incomplete
+from illumigan_model.errors import FrameError, IllumiganError, Incomplete, first_line
+from illumigan_model.system.files import DISK_FULL, shown
 from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
 
 if TYPE_CHECKING:
@@ -53,9 +56,15 @@ def run(app: typer.Typer) -> None:
     The code is 2 for bad input, 1 where something is missing in the end, 128 and the signal's number after a signal.
     """
     own, ros = split_ros_args(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # names of files need not be text
     try:
         with leaving_on_signals():
-            app(args=own, obj=ros)
+            try:
+                app(args=own, obj=ros)
+            finally:
+                sys.stdout.flush()  # now, and not when Python ends: it may go into a file on a full disk
     except StoppedBySignal as stop:
         with suppress(OSError):  # the terminal may be gone
             print(f"error: {stop.sentence}", file=sys.stderr, flush=True)
@@ -63,8 +72,22 @@ def run(app: typer.Typer) -> None:
     except IllumiganError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INCOMPLETE if isinstance(error, Incomplete) else BAD_INPUT)
+    except OSError as error:
+        with suppress(OSError):
+            print(f"error: {_describe(error)}", file=sys.stderr, flush=True)
+        if sys.stdout is not None and sys.stdout is sys.__stdout__:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more
+        sys.exit(BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _describe(error: OSError) -> str:
+    """Return a sentence for what the system refused to a library or to the output."""
+    if error.errno in DISK_FULL:
+        return f"The disk is full ({first_line(error)}); free space or go elsewhere."
+    name = shown(Path(os.fsdecode(error.filename))) if isinstance(error.filename, (str, bytes)) else "A file"
+    return f"{name} cannot be read or written ({first_line(error)})."
 
 
 def require_modules(*names: str) -> None:

@@ -28,7 +28,7 @@ def leaving_on_signals() -> Iterator[None]:
     """Let SIGINT, SIGTERM and SIGHUP end what is done here as an error does, cleaning up on the way.
 
     Raises StoppedBySignal. Further signals do nothing, so that they cannot end the cleaning up. A library that takes
-    the exception for a failure of its own, as one that is being imported does, gets it again.
+    the exception for a failure of its own, as some do while they are imported, gets it again.
     """
     stop: StoppedBySignal | None = None
 
@@ -47,7 +47,7 @@ def leaving_on_signals() -> Iterator[None]:
 
 
 def _is_on_its_way(stop: StoppedBySignal) -> bool:
-    """Return whether an exception, or one that was raised while it was handled, is what the code around here handles."""
+    """Return whether the code at hand handles an exception, or one that was raised while that was handled."""
     handled = sys.exc_info()[1]
     while handled is not None and handled is not stop:
         handled = handled.__context__

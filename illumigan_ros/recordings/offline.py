@@ -14,8 +14,8 @@ import numpy as np
 from illumigan_model.errors import FrameError, Incomplete
 from illumigan_model.frames.exposure import FULL_RANGE
 from illumigan_model.photos import write_png
-from illumigan_model.picture_files import read_picture, shown, write_picture
-from illumigan_model.system.files import make_folder, require_other_place
+from illumigan_model.picture_files import read_picture, write_picture
+from illumigan_model.system.files import make_folder, require_other_place, shown
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, decode, image_cdr

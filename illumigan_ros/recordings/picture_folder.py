@@ -11,7 +11,8 @@ from pathlib import Path
 
 from illumigan_model.errors import FrameError
 from illumigan_model.photos import PHOTO_SUFFIXES
-from illumigan_model.picture_files import heif_suffixes, shown
+from illumigan_model.picture_files import heif_suffixes
+from illumigan_model.system.files import shown
 
 COMPANION = "._"  # begins the names of files in which macOS keeps what other file systems have no place for
 HEIF = (".heic", ".heif")

@@ -10,7 +10,8 @@ from PIL import Image, ImageCms
 
 from illumigan_model.errors import FrameError
 from illumigan_model.photos import read_photo
-from illumigan_model.picture_files import Picture, read_picture, shown, write_picture
+from illumigan_model.picture_files import Picture, read_picture, write_picture
+from illumigan_model.system.files import shown
 
 MARKED = np.full((24, 40, 3), 30, np.uint8)
 MARKED[:12, :20] = (200, 40, 40)

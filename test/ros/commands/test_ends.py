@@ -1,0 +1,119 @@
+"""Commands that are stopped, or whose output has no place, end in a sentence and leave nothing in the way."""
+
+import io
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from illumigan_ros.commands.main import main
+from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
+
+CONFIGS = Path(__file__).parents[3] / "config"
+NIGHT = np.random.default_rng(0).integers(0, 40, (48, 64, 3)).astype(np.uint8)
+COMMAND = [sys.executable, "-m", "illumigan_ros.commands.main"]
+
+
+def sentence_of(output):
+    assert "Traceback" not in output, output
+    (sentence,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    return sentence
+
+
+def illumigan(*arguments):
+    """Run the command in this process, with disks that hold a hundred bytes to a file."""
+    output = io.StringIO()
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
+    try:
+        with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
+            patch.setattr(sys, "argv", ["illumigan", *map(str, arguments)])
+            with pytest.raises(SystemExit) as ending:
+                main()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+        signal.signal(signal.SIGXFSZ, ignored)
+    return ending.value.code, output.getvalue()
+
+
+def test_a_full_disk_is_one_sentence_where_a_library_writes(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    for folder, picture in (("low", NIGHT), ("high", NIGHT * 5)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "1.png"), picture)
+    settings = yaml.safe_load((CONFIGS / "train_curve_grid.yaml").read_text())
+    settings |= {"root": str(tmp_path), "normal": [{"folder": "high"}], "dark": [{"folder": "low"}]}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    before = set(tmp_path.rglob("*"))
+    for arguments in (
+        ("export", "--model", "curve_grid", tmp_path / "model.onnx"),
+        ("manifest", tmp_path / "mine.yaml", tmp_path / "photos.csv"),
+    ):
+        code, output = illumigan(*arguments)
+        assert code == 2, output
+        assert "disk is full" in sentence_of(output)
+    assert set(tmp_path.rglob("*")) == before
+
+
+def test_a_stopped_run_leaves_whole_pictures_only(tmp_path):
+    (tmp_path / "in").mkdir()
+    for index in range(40):
+        cv2.imwrite(str(tmp_path / "in" / f"{index:02}.png"), cv2.resize(NIGHT, (1280, 720)))
+    command = [*COMMAND, "enhance-images", "in", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while process.poll() is None and not list(tmp_path.glob("out/[!.]*")):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == 143
+    assert "Stopped by SIGTERM" in sentence_of(output)
+    made = list((tmp_path / "out").iterdir())
+    assert 0 < len(made) < 40
+    for path in made:
+        assert path.suffix == ".png" and not path.name.startswith(".")
+        assert cv2.imread(str(path)).shape == (720, 1280, 3)
+
+
+def test_output_into_a_full_disk_is_one_sentence():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([*COMMAND, "--version"], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: The disk is full (No space left on device); free space or go elsewhere.\n"
+
+
+def busy(seconds):
+    """Compute, as the reminder counts only that."""
+    begin = time.process_time()
+    while time.process_time() - begin < seconds:
+        pass
+
+
+def test_a_signal_whose_exception_a_library_swallows_is_raised_again_but_cleaning_up_is_left_in_peace():
+    cleaned = False
+    with pytest.raises(StoppedBySignal) as stop, leaving_on_signals():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            busy(0.1)
+        except BaseException:
+            pass
+        try:
+            busy(20)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            try:
+                raise OSError("of another kind, on the way")
+            except OSError:
+                busy(0.8)
+            cleaned = True
+    assert cleaned
+    assert stop.value.code == 143
