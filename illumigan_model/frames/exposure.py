@@ -35,10 +35,13 @@ def find_stops(reductions: Reductions) -> float:
 def expose(frame: np.ndarray, stops: float) -> np.ndarray:
     """Return a frame, uint16 H x W x 3 with 65535 as white, exposed by so many stops, dithered to uint8."""
     factor = 2.0**stops * 255 / FULL_RANGE
-    height, width = frame.shape[:2]
-    tile = np.floor(grain() / factor).astype(np.uint16)
-    grained = cv2.add(frame, cv2.repeat(tile, -(-height // TILE), -(-width // TILE))[:height, :width])
-    return cv2.convertScaleAbs(grained, alpha=factor, beta=-0.5)
+    width = frame.shape[1]
+    strip = np.tile(np.floor(grain() / factor).astype(np.uint16), (1, -(-width // TILE), 1))[:, :width].copy()
+    exposed = np.empty(frame.shape, np.uint8)
+    for first in range(0, len(frame), TILE):  # by strips, which stay in the cache
+        rows, target = frame[first : first + TILE], exposed[first : first + TILE]
+        cv2.convertScaleAbs(cv2.add(rows, strip[: len(rows)]), target, factor, -0.5)
+    return exposed
 
 
 def to_eight_bits(picture: np.ndarray) -> np.ndarray:
