@@ -15,6 +15,7 @@ from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import as_rows, open_kernels
+from illumigan_model.frames.noise import Noise
 from illumigan_model.frames.sky import worth_lifting
 from illumigan_model.frames.soundness import lights, require_curves, require_finite, require_light
 from illumigan_model.frames.stabilizer import Stabilizer, night_share
@@ -200,11 +201,11 @@ class Enhancer:
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        def look() -> tuple[float, np.ndarray]:
-            level = np.float32(noise.estimate_noise(frame) if self.denoise > 0 else 0)
+        def look() -> tuple[Noise, np.ndarray]:
+            found = np.array(noise.estimate_noise(frame) if self.denoise > 0 else noise.NONE, np.float32)
             if self.temporal:
-                level = self._stabilizer.smooth("noise", level)
-            return self.denoise * share * float(level), self._reductions.surroundings()
+                found = self._stabilizer.smooth("noise", found)
+            return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings()
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._fused_pass.begin(frame, look)
@@ -285,10 +286,10 @@ class Enhancer:
         noise.estimate_noise(frame)
         grid = np.zeros((3 * curves.KNOTS + 1, *curves.GRID_WH[::-1]), np.float32)
         grid[:-1] = curves.IDENTITY
-        for level in (0.0, 1.0):
+        for found in (noise.NONE, Noise(1.0, 1.0)):
 
-            def look(level: float = level) -> tuple[float, np.ndarray]:
-                return level, self._reductions.surroundings()
+            def look(found: Noise = found) -> tuple[Noise, np.ndarray]:
+                return found, self._reductions.surroundings()
 
             self._fused_pass.begin(frame, look).finish(grid)
 

@@ -17,6 +17,8 @@ THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
+UNSURE, SURE = 6.0, 16.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
 FINE_STEPS = 64 * (KNOTS - 1) + 1
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]

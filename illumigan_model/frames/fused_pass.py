@@ -19,7 +19,7 @@ import numpy as np
 from illumigan_model.frames import curves
 from illumigan_model.frames.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
 from illumigan_model.frames.kernels import as_rows, open_kernels
-from illumigan_model.frames.noise import CHROMA_REACH, LUMA_REACH, TOUCH
+from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
 
 BLOCK_PIXELS = 1 << 15
 BLOCKS_AHEAD = 16
@@ -51,7 +51,7 @@ def new_scratch(rows: int, width: int, steps: int) -> Scratch:
     return Scratch(
         slot=Slot(rows, width),
         luma=np.empty((5, width + 4), np.float32),
-        planes=np.empty((11, width), np.float32),
+        planes=np.empty((12, width), np.float32),
         drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
         table=np.empty((3, SPANS, steps), np.uint32),
         wide=np.empty((2, width), np.float32),
@@ -60,18 +60,17 @@ def new_scratch(rows: int, width: int, steps: int) -> Scratch:
 
 
 @dataclass(frozen=True)
-class Manner:
-    """How blocks are prepared: with how much denoising, from which surroundings, for which tables."""
+class Preparation:
+    """How blocks are prepared: for which tables, and how they are denoised (None: not at all)."""
 
-    noise: float
-    mean: np.ndarray
     steps: Steps
     offset: np.ndarray
+    denoising: Denoising | None
 
 
-Look = Callable[[], tuple[float, np.ndarray]]
-"""Looks at the frame and returns the standard deviation of the noise to take out, in levels (0: denoise nothing), and
-the frame's `Reductions.surroundings`, uint8 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
+Look = Callable[[], tuple[Noise, np.ndarray]]
+"""Looks at the frame and returns the noise to take out (`noise.NONE`: denoise nothing) and the frame's
+`Reductions.surroundings`, float32 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
 
 
 class FusedPass:
@@ -122,7 +121,7 @@ class Job:
         self._kernels = open_kernels()
         self._where = curves.plan(width, height)
         self._look, self._looking = look, threading.Lock()
-        self._manner: Manner | None = None
+        self._preparation: Preparation | None = None
         self._image, self._attention = np.empty_like(frame), np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
         self._rows, self._local = rows, local
@@ -165,14 +164,14 @@ class Job:
     def help(self) -> None:
         """Prepare blocks until the curves come, then take part in the rest."""
         try:
-            manner = self._find_manner()
-            scratch = self._scratch(manner)
+            preparation = self._plan()
+            scratch = self._scratch(preparation)
             while not self._go.is_set():
                 slot = next(self._free, None)
                 block = next(self._fresh, None) if slot else None
                 if slot is None or block is None:
                     break
-                self._prepare(block, slot, manner, scratch)
+                self._prepare(block, slot, preparation, scratch)
                 self._ready.append((block, slot))
             self._go.wait()
             if self._grid is not None:
@@ -183,9 +182,9 @@ class Job:
 
     def _work(self, grid: np.ndarray) -> None:
         """Enhance blocks until none is left."""
-        manner = self._find_manner()
-        scratch = self._scratch(manner)
-        where, steps = self._where, manner.steps
+        preparation = self._plan()
+        scratch = self._scratch(preparation)
+        where, steps = self._where, preparation.steps
         tile = -1
         while True:
             try:
@@ -195,40 +194,46 @@ class Job:
                 if fresh is None:
                     return
                 block, slot = fresh, scratch.slot
-                self._prepare(block, slot, manner, scratch)
-            common = (scratch.table, scratch.wide)
+                self._prepare(block, slot, preparation, scratch)
             if block.tile != tile:
                 tile = block.tile
-                between = (tile, steps.edges, steps.share, where.begins, where.right)
-                self._kernels.curves.tabulate(grid, *between, scratch.drawn, *common)
-            rows = (where.below, where.right, scratch.found, block.first, block.last)
-            self._kernels.curves.enhance(slot.levels, slot.index, *common, *rows, self._out)
+                between = (steps.edges, steps.share, where.begins, where.right)
+                tiles = grid[:, tile : tile + 2]
+                self._kernels.curves.tabulate(tiles, *between, scratch.drawn, scratch.table, scratch.wide)
+            self._enhance(block, slot, scratch)
             if next(self._done) == self._last:
                 self._end.set()
 
-    def _find_manner(self) -> Manner:
+    def _plan(self) -> Preparation:
         """Return how blocks are prepared; the first thread that asks finds it out."""
         with self._looking:
-            if self._manner is None:
-                noise, mean = self._look()
-                steps = FINE if noise > 0 else LEVELS
+            if self._preparation is None:
+                noise, surroundings = self._look()
+                steps = LEVELS if noise == NONE else FINE
                 offset = self._where.span * np.uint16(len(steps.share))
-                self._manner = Manner(noise, as_rows(mean), steps, offset)
-            return self._manner
+                how = None if noise == NONE else plan_denoising(noise, surroundings, len(steps.share), offset)
+                self._preparation = Preparation(steps, offset, how)
+            return self._preparation
 
-    def _scratch(self, manner: Manner) -> Scratch:
+    def _scratch(self, preparation: Preparation) -> Scratch:
         """Return this thread's scratch, kept from frame to frame of the same kind."""
-        kind = (self._rows, len(self._where.right), len(manner.steps.share))
+        kind = (self._rows, len(self._where.right), len(preparation.steps.share))
         if getattr(self._local, "kind", None) != kind:
             self._local.kind, self._local.scratch = kind, new_scratch(*kind)
         scratch: Scratch = self._local.scratch
         return scratch
 
-    def _prepare(self, block: Block, slot: Slot, manner: Manner, scratch: Scratch) -> None:
-        target = (block.first, block.last, slot.levels, slot.index, self._attention)
-        if manner.noise > 0:
-            reach = (LUMA_REACH * manner.noise, TOUCH * min(manner.noise, 1.0) ** 2, CHROMA_REACH * manner.noise)
-            how = (*reach, len(manner.steps.share), manner.offset, scratch.luma, scratch.planes)
-            self._kernels.denoise.clean(self._frame, manner.mean, *how, *target)
+    def _prepare(self, block: Block, slot: Slot, preparation: Preparation, scratch: Scratch) -> None:
+        attention = self._attention[block.first : block.last]
+        if preparation.denoising is None:
+            rows = self._frame[block.first : block.last]
+            self._kernels.curves.unpack(rows, preparation.offset, slot.levels, slot.index, attention)
         else:
-            self._kernels.curves.unpack(self._frame, manner.offset, *target)
+            lines = (scratch.luma, scratch.planes)
+            how = preparation.denoising
+            self._kernels.denoise.clean(self._frame, block.first, how, *lines, slot.levels, slot.index, attention)
+
+    def _enhance(self, block: Block, slot: Slot, scratch: Scratch) -> None:
+        below, out = self._where.below[block.first : block.last], self._out[block.first : block.last]
+        tables = (scratch.table, scratch.wide, below, self._where.right, scratch.found)
+        self._kernels.curves.enhance(slot.levels, slot.index, *tables, out)

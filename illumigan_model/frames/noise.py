@@ -1,13 +1,16 @@
-"""How noisy a frame is, and what its denoising needs; the denoising itself is part of the fused pass (`curves`).
+"""How noisy a frame is, and what its denoising needs; the denoising itself is part of the fused pass (`fused_pass`).
 
 Luminance passes a small bilateral filter (Tomasi and Manduchi, "Bilateral filtering for gray and color images",
 ICCV 1998): the mean of the 13 pixels at most two steps away, weighted by how alike they are; the four that touch count
 in any case, as noise also makes specks like nothing around them. Colour is split into the mean of its surroundings, a
 quarter-size picture, and what departs from it; small departures are cut off (the coring of Simoncelli and Adelson,
-"Noise removal via Bayesian wavelet coring", ICIP 1996). Dark places get more of both than bright ones.
+"Noise removal via Bayesian wavelet coring", ICIP 1996). Where a codec has left blocks, small departures of luminance
+are cut off, too. Dark places get more of all this than bright ones.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,21 +21,97 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
+HIDDEN = 0.5  # levels of noise, at most as much as is seen, that compression has made too coarse to be seen
+BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 SAMPLED_ROWS = 16
+PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
+FLATTEST = 1 / 3  # share of the pieces that tell the noise
+UNBIAS = 1.12  # as the flattest pieces of pure noise are less noisy than the others
+TEXTURE = 0.3  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
+DARK = 48  # levels below which curves are so steep that blocks show
+SOME, MOST = 0.4, 0.7  # share of dark pieces of one level from which on they are blocks, too
+UNSEEN, SEEN = 1.8, 3.0  # steps at the edges of blocks, in those inside, from which on blocks begin to show, and do
 
 
-def estimate_noise(frame: np.ndarray) -> float:
-    """Return the standard deviation of the noise in the darker half of a frame, in levels.
+class Noise(NamedTuple):
+    """What is wrong with a frame.
 
-    From the median absolute second difference along some rows, which edges hardly move; sqrt(6) is the norm of
-    (1, -2, 1) and 0.6745 turns a median absolute deviation into a standard deviation.
+    `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
+    of a codec show there, 0..1.
     """
-    step = max(frame.shape[0] // SAMPLED_ROWS, 1)
-    levels, departures = np.empty(256, np.int64), np.empty(1021, np.int64)
-    open_kernels().denoise.count(as_rows(frame), step // 2, step, levels, departures)
-    # The median of whole numbers, placed within its bin so that a small noise is told from none.
-    before = np.cumsum(departures) - departures
-    half = (before[-1] + departures[-1]) / 2
-    median = int(np.searchsorted(before, half)) - 1
-    inside = (half - before[median]) / max(departures[median], 1)
-    return float(max(median - 0.5 + inside, 0) / (0.6745 * np.sqrt(6)))
+
+    sigma: float
+    blocks: float
+
+
+NONE = Noise(0.0, 0.0)
+
+
+class Denoising(NamedTuple):
+    """How rows are denoised, as kernels take it.
+
+    `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
+    `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
+    chroma and of luminance from the surroundings are cut off. `touch` is the least weight of pixels that touch. The
+    tables that the block's `index` points into have so many `steps`, uniform in sqrt(level), and each column's begins
+    at its `offset` (uint16 W).
+    """
+
+    mean: np.ndarray
+    luma_reach: float
+    touch: float
+    chroma_reach: float
+    blocks: float
+    steps: int
+    offset: np.ndarray
+
+
+def plan_denoising(noise: Noise, surroundings: np.ndarray, steps: int, offset: np.ndarray) -> Denoising:
+    """Return how to take this noise out of a frame; see `Denoising`."""
+    sigma = noise.sigma + min(noise.sigma, HIDDEN)
+    return Denoising(
+        mean=as_rows(surroundings),
+        luma_reach=LUMA_REACH * sigma,
+        touch=TOUCH * min(sigma, 1.0) ** 2,
+        chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
+        blocks=BLOCK_REACH * noise.blocks,
+        steps=steps,
+        offset=offset,
+    )
+
+
+def estimate_noise(frame: np.ndarray) -> Noise:
+    """Return how noisy a frame is, from short pieces of some of its rows: the flattest of those that are dark.
+
+    Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
+    distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
+    is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
+    their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
+    """
+    height, width = frame.shape[:2]
+    step = max(height // SAMPLED_ROWS, 1)
+    rows = np.arange(step // 2, height, step)
+    pieces = np.zeros((len(rows), max(width - MARGIN - 4, 0) // PIECE, 11), np.int64)
+    if not pieces.size:
+        return NONE
+    open_kernels().denoise.survey(as_rows(frame), rows, pieces)
+    pieces = pieces.reshape(-1, pieces.shape[-1])
+    dark = pieces[pieces[:, 0] <= np.median(pieces[:, 0])]
+    flat = dark[dark[:, 2] <= np.quantile(dark[:, 2], FLATTEST)]
+    near, far = (flat[:, 1:3].mean(axis=0) / PIECE) ** 2 * (np.pi / 2) / 6
+    sigma = UNBIAS * float(np.sqrt(max(near - TEXTURE * max(far - near, 0), 0)))
+    return Noise(sigma, see_blocks(pieces[pieces[:, 0] < PIECE * DARK, 3:]))
+
+
+def see_blocks(steps: np.ndarray) -> float:
+    """Return how clearly blocks show, 0..1, in steps between pixels summed up by their column modulo 8, n x 8.
+
+    Where most pieces of rows are of a single level, a codec has left nothing but blocks, of whatever size.
+    """
+    if not steps.size:
+        return 0.0
+    total = steps.sum(axis=0)
+    inside = (total.sum() - total.max()) / 7
+    ratio = total.max() / inside if inside > 0 else 0.0
+    even = np.mean(steps.sum(axis=1) == 0)
+    return float(max(np.interp(ratio, (UNSEEN, SEEN), (0, 1)), np.interp(even, (SOME, MOST), (0, 1))))

@@ -44,8 +44,12 @@ class Reductions:
         return cv2.resize(half, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR if is_close else cv2.INTER_AREA)
 
     def surroundings(self) -> np.ndarray:
-        """Return what lies around each place: the quarter-size mean, smoothed, uint8 BGR (H // 4) x (W // 4) x 3."""
-        self._calm = cv2.blur(self._halved(2), (3, 3), self._calm, borderType=cv2.BORDER_REPLICATE)
+        """Return what lies around each place: the quarter-size mean, smoothed, float32 BGR (H // 4) x (W // 4) x 3.
+
+        It is not rounded: near black, curves make steps of many levels out of one.
+        """
+        quarter = self._halved(2)
+        self._calm = cv2.boxFilter(quarter, cv2.CV_32F, (3, 3), self._calm, borderType=cv2.BORDER_REPLICATE)
         return self._calm
 
     def _halved(self, times: int) -> np.ndarray:

@@ -34,7 +34,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from illumigan_model.attention import attention, luminance
-from illumigan_model.frames.curves import GRID_WH, KNOTS, THUMBNAIL_WH
+from illumigan_model.frames.curves import GRID_WH, KNOTS, LIFTED, SURE, THUMBNAIL_WH, UNSURE
 
 __all__ = ["GRID_WH", "KNOTS", "THUMBNAIL_WH", "CurveGrid", "CurveGridConfig", "apply_curves"]
 
@@ -218,5 +218,8 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     change = -image
     for knot in range(KNOTS):
         change = change + hat(position - knot) * torch.matmul(rows[:, knot : 3 * KNOTS : KNOTS], columns)
-    unison = torch.matmul(rows[:, 3 * KNOTS :], columns)
-    return image + dark * (change + unison * (luminance(change) - change)), dark
+    unsure = 1 - ((image.amax(dim=1, keepdim=True) * 255 - UNSURE) / (SURE - UNSURE)).clamp(0.0, 1.0)
+    own = (1 - torch.matmul(rows[:, 3 * KNOTS :], columns)) * (1 - unsure)
+    lift = luminance(change)
+    grey = unsure * (lift * (255 / LIFTED)).clamp(0.0, 1.0)
+    return image + grey * (1 - dark - image) + dark * (own * change + (1 - own) * lift), dark

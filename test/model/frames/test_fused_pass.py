@@ -9,6 +9,7 @@ import torch
 from illumigan_model.frames import fused_pass
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import plain
+from illumigan_model.frames.noise import Noise
 from illumigan_model.frames.thumbnails import Reductions
 from illumigan_model.generators.curve_grid import apply_curves
 
@@ -28,8 +29,8 @@ def surroundings_of(frame):
     return reductions.surroundings()
 
 
-def begin(fused, frame, noise):
-    return fused.begin(frame, lambda: (noise, surroundings_of(frame)))
+def begin(fused, frame, sigma):
+    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0)), surroundings_of(frame)))
 
 
 def enhance(frame, grid, noise=0.0, threads=2):

@@ -1,10 +1,11 @@
+import cv2
 import numpy as np
 import pytest
 
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import compiled, plain
-from illumigan_model.frames.noise import estimate_noise
+from illumigan_model.frames.noise import Noise, estimate_noise
 from illumigan_model.frames.thumbnails import Reductions
 
 
@@ -19,7 +20,11 @@ def denoised():
     """Denoise a frame and change nothing else."""
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
-    yield lambda frame, noise: fused.begin(frame, lambda: (noise, surroundings_of(frame))).finish(same)[0]
+
+    def denoise(frame, sigma, blocks=0.0):
+        return fused.begin(frame, lambda: (Noise(sigma, blocks), surroundings_of(frame))).finish(same)[0]
+
+    yield denoise
     fused.close()
 
 
@@ -42,11 +47,11 @@ def error(frame, truth):
 def test_a_noisy_picture_comes_nearer_to_the_clean_one(dim, denoised, sigma):
     frame = noisy(dim, sigma)
     truth = denoised(noisy(dim, 0), 0.0)
-    assert error(denoised(frame, estimate_noise(frame)), truth) < 0.7 * error(denoised(frame, 0.0), truth)
+    assert error(denoised(frame, *estimate_noise(frame)), truth) < 0.7 * error(denoised(frame, 0.0), truth)
 
 
 def test_a_picture_with_hardly_any_noise_stays_as_it_is(day, denoised):
-    assert error(denoised(day, 0.2), denoised(day, 0.0)) < 0.6
+    assert error(denoised(day, 0.1), denoised(day, 0.0)) < 0.6
 
 
 def test_a_wall_gets_calm_and_its_edge_keeps_its_height(denoised):
@@ -79,7 +84,32 @@ def test_the_frame_is_denoised_up_to_its_border(denoised):
 def test_the_noise_estimate_finds_the_noise(monkeypatch, kernels, sigma):
     monkeypatch.setattr(noise, "open_kernels", lambda: kernels)
     frame = noisy(np.full((360, 640, 3), 60.0), sigma)
-    assert noise.estimate_noise(frame) == pytest.approx(sigma, rel=0.1, abs=0.35)
+    assert noise.estimate_noise(frame).sigma == pytest.approx(sigma, rel=0.1, abs=0.35)
+
+
+def test_texture_is_no_noise(day):
+    dim = day.astype(np.float32) / 3
+    clean, grainy = estimate_noise(noisy(dim, 0)).sigma, estimate_noise(noisy(dim, 2)).sigma
+    assert clean < 0.35
+    assert 1.5 < grainy < 2.5
+
+
+def test_blocks_are_seen_in_what_a_codec_left_and_nowhere_else(day):
+    dim = noisy(day.astype(np.float32) / 10, 1)
+    assert estimate_noise(dim).blocks == 0
+    assert estimate_noise(day).blocks == 0
+    for quality in (10, 30):
+        packed = cv2.imencode(".jpg", dim, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+        assert estimate_noise(cv2.imdecode(packed, cv2.IMREAD_COLOR)).blocks > 0.9
+
+
+def test_steps_between_blocks_are_levelled_and_things_stay(denoised):
+    frame = np.full((96, 128, 3), 12, np.uint8)
+    frame[np.add.outer(np.arange(96) // 8, np.arange(128) // 8) % 2 == 0] = 14
+    frame[:, 64:68] = 50
+    made = denoised(frame, 0.0, 1.0).astype(int)
+    assert np.abs(np.diff(made[8:88, 8:56], axis=1)).max() <= 1
+    assert made[:, 65].mean() > 45
 
 
 @pytest.mark.parametrize("height,width", [(512, 512), (16, 16), (17, 100)])

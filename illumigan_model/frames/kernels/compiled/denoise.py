@@ -1,43 +1,45 @@
 """Noise: how much there is, and denoising of rows of pixels.
 
-Arrays: `frame` uint8 H x 3W (B, G, R interleaved), `mean` uint8 (H // 4) x 3 (W // 4), `attention` uint8 H x W; the
-block of clean rows is planar, as in `curves`: `levels` float32 n x 3 x W, `index` uint16 n x 3 x W.
+Arrays: `frame` uint8 H x 3W (B, G, R interleaved), `mean` float32 (H // 4) x 3 (W // 4); the block of n clean rows is
+planar, as in `curves`: `levels` float32 3 x W and `index` uint16 3 x W for each, `attention` uint8 n x W.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 
 from illumigan_model.frames.kernels.compiled.jit import JIT, kept
 
+if TYPE_CHECKING:
+    from illumigan_model.frames.noise import Denoising
+
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 
 
 @kept
-def count(frame: np.ndarray, first: int, step: int, levels: np.ndarray, departures: np.ndarray) -> None:
-    """Count green's levels on every step-th row, and its second differences where it is at most its median.
+def survey(frame: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
+    """Write what `noise.estimate_noise` wants to know of green along some rows, for each piece of them.
 
-    `levels` int64 256 and `departures` int64 1021, by absolute value, are overwritten.
+    `rows` int64, which rows; `found` int64 rows x pieces x 11, is overwritten: the sums of the levels, of the second
+    differences at distance 1 and at distance 4, and of the steps to the pixel before at each of 8 columns.
     """
-    width = frame.shape[1] // 3
-    levels[:] = 0
-    departures[:] = 0
-    pixels = 0
-    for y in range(first, frame.shape[0], step):
-        pixels += width - 2
-        for x in range(1, width - 1):
-            levels[frame[y, 3 * x + 1]] += 1
-    median, below = 0, levels[0]
-    while 2 * below < pixels:
-        median += 1
-        below += levels[median]
-    for y in range(first, frame.shape[0], step):
-        for x in range(1, width - 1):
-            level = np.int64(frame[y, 3 * x + 1])
-            if level <= median:
-                departures[abs(np.int64(frame[y, 3 * x - 2]) + np.int64(frame[y, 3 * x + 4]) - 2 * level)] += 1
+    found[:] = 0
+    for i in range(rows.shape[0]):
+        y = rows[i]
+        for piece in range(found.shape[1]):
+            sums = found[i, piece]
+            for j in range(16):
+                x = 3 * (16 * piece + 8 + j) + 1
+                level = np.int64(frame[y, x])
+                before = np.int64(frame[y, x - 3])
+                sums[0] += level
+                sums[1] += abs(before + np.int64(frame[y, x + 3]) - 2 * level)
+                sums[2] += abs(np.int64(frame[y, x - 12]) + np.int64(frame[y, x + 12]) - 2 * level)
+                sums[3 + j % 8] += abs(level - before)
 
 
 @njit(**JIT)
@@ -46,20 +48,20 @@ def enlarge(mean: np.ndarray, y: int, wide: np.ndarray, slot: int) -> None:
     last, width = mean.shape[1] // 3 - 1, wide.shape[2]
     for c in range(3):
         for x in range(last):
-            value = F(mean[y, 3 * x + c])
-            step = (F(mean[y, 3 * x + 3 + c]) - value) * F(0.125)
+            value = mean[y, 3 * x + c]
+            step = (mean[y, 3 * x + 3 + c] - value) * F(0.125)
             wide[slot, c, 4 * x + 2] = value + step
             wide[slot, c, 4 * x + 3] = value + F(3) * step
             wide[slot, c, 4 * x + 4] = value + F(5) * step
             wide[slot, c, 4 * x + 5] = value + F(7) * step
-        wide[slot, c, 0] = wide[slot, c, 1] = F(mean[y, c])
+        wide[slot, c, 0] = wide[slot, c, 1] = mean[y, c]
         for x in range(4 * last + 2, width):
-            wide[slot, c, x] = F(mean[y, 3 * last + c])
+            wide[slot, c, x] = mean[y, 3 * last + c]
 
 
 @njit(**JIT)
 def surround(wide: np.ndarray, upper: int, lower: int, weight: np.float32, around: np.ndarray) -> None:
-    """Blend two slots of `wide` into the chroma of the surroundings and the share of the denoising they get (4 x W)."""
+    """Blend two slots of `wide` into the surroundings: chroma, luminance, share of the denoising (5 x W)."""
     for x in range(around.shape[1]):
         blue = wide[upper, 0, x] + (wide[lower, 0, x] - wide[upper, 0, x]) * weight
         green = wide[upper, 1, x] + (wide[lower, 1, x] - wide[upper, 1, x]) * weight
@@ -67,7 +69,7 @@ def surround(wide: np.ndarray, upper: int, lower: int, weight: np.float32, aroun
         luma = red * RED + green * GREEN + blue * BLUE
         dark = F(1) - luma * F(1 / 255)
         around[0, x], around[1, x], around[2, x] = blue - luma, green - luma, red - luma
-        around[3, x] = dark * dark
+        around[3, x], around[4, x] = luma, dark * dark
 
 
 @njit(**JIT)
@@ -84,6 +86,12 @@ def luminance(frame: np.ndarray, y: int, luma: np.ndarray, slot: int) -> None:
 def likeness(away: np.float32, tightness: np.float32) -> np.float32:
     """Return how much a neighbour counts that departs so far."""
     return max(F(1) - away * away * tightness, F(0))
+
+
+@njit(inline="always")
+def clamp(value: np.float32, limit: np.float32) -> np.float32:
+    """Hold a value between -limit and limit."""
+    return min(max(value, -limit), limit)
 
 
 @njit(**JIT)
@@ -105,8 +113,8 @@ def smooth(
     """
     for x in range(shift.shape[0]):
         here = luma[centre, x + 2]
-        limit = reach * around[3, x]
-        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * around[3, x]
+        limit = reach * around[4, x]
+        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * around[4, x]
         total, weight = F(0), F(1)  # the pixel itself
         for i in range(0, 5, 4):
             away = luma[centre, x + i] - here
@@ -138,16 +146,20 @@ def smooth(
 
 
 @njit(**JIT)
-def attend(luma: np.ndarray, slot: int, attention: np.ndarray, y: int) -> None:
-    """Write the attention map of row y: 255 - luminance."""
-    for x in range(attention.shape[1]):
-        attention[y, x] = np.uint8(np.int32(F(255.5) - luma[slot, x + 2]))
+def deblock(luma: np.ndarray, slot: int, around: np.ndarray, reach: np.float32, shift: np.ndarray) -> None:
+    """Move each pixel of a row that departs from its surroundings by little more than `reach` to them, too."""
+    tightness = F(1) / (F(9) * reach * reach)
+    for x in range(shift.shape[0]):
+        away = luma[slot, x + 2] + shift[x] - around[3, x]
+        near = max(F(1) - away * away * tightness, F(0))
+        shift[x] -= clamp(away, reach) * near * around[4, x] * around[4, x]
 
 
-@njit(inline="always")
-def clamp(value: np.float32, limit: np.float32) -> np.float32:
-    """Hold a value between -limit and limit."""
-    return min(max(value, -limit), limit)
+@njit(**JIT)
+def attend(luma: np.ndarray, slot: int, attention: np.ndarray) -> None:
+    """Write the attention map of a row: 255 - luminance."""
+    for x in range(attention.shape[0]):
+        attention[x] = np.uint8(np.int32(F(255.5) - luma[slot, x + 2]))
 
 
 @njit(**JIT)
@@ -163,45 +175,38 @@ def clean_row(
     offset: np.ndarray,
     levels: np.ndarray,
     index: np.ndarray,
-    n: int,
 ) -> None:
-    """Write row y into row n of a block, its luminance shifted, small departures from the chroma around it cut off."""
+    """Write row y into a row of a block, its luminance shifted, small departures from the chroma around it cut off."""
     scale = F((steps - 1) / np.sqrt(255.0))
     for x in range(shift.shape[0]):
-        limit = chroma_limit * around[3, x]
+        limit = chroma_limit * around[4, x]
         for c in range(3):
             value = F(frame[y, 3 * x + c])
             value += shift[x] - clamp(value - luma[slot, x + 2] - around[c, x], limit)
             value = min(max(value, F(0)), F(255))
-            levels[n, c, x] = value
-            index[n, c, x] = np.uint16(np.int32(np.sqrt(value) * scale + F(0.5))) + offset[x]
+            levels[c, x] = value
+            index[c, x] = np.uint16(np.int32(np.sqrt(value) * scale + F(0.5))) + offset[x]
 
 
 @kept
 def clean(
     frame: np.ndarray,
-    mean: np.ndarray,
-    luma_reach: float,
-    touch: float,
-    chroma_limit: float,
-    steps: int,
-    offset: np.ndarray,
+    first: int,
+    how: Denoising,
     luma: np.ndarray,
     planes: np.ndarray,
-    first: int,
-    last: int,
     levels: np.ndarray,
     index: np.ndarray,
     attention: np.ndarray,
 ) -> None:
-    """Denoise the rows first..last into a block, and write their attention map.
+    """Denoise rows, from row `first` on, into a block, and write their attention map.
 
-    The tables that `index` points into have so many steps, uniform in sqrt(level), and each column's begins at its
-    `offset` (uint16 W). `luma` and `planes` are scratch: float32 5 x (W + 4) and 11 x W.
+    `luma` and `planes` are scratch: float32 5 x (W + 4) and 12 x W.
     """
-    end = frame.shape[0] - 1
-    wide, around, shift = planes[:6].reshape(2, 3, -1), planes[6:10], planes[10]
+    mean, end = how.mean, frame.shape[0] - 1
+    wide, around, shift = planes[:6].reshape(2, 3, -1), planes[6:11], planes[11]
     held = np.full(2, -1)
+    last = first + attention.shape[0]
     for y in range(max(first - 2, 0), min(first + 2, end + 1)):
         luminance(frame, y, luma, y % 5)
     for y in range(first, last):
@@ -215,8 +220,12 @@ def clean(
         surround(wide, upper % 2, lower % 2, F(place - upper), around)
         if y + 2 <= end:
             luminance(frame, y + 2, luma, (y + 2) % 5)
-        attend(luma, y % 5, attention, y)
+        n = y - first
+        attend(luma, y % 5, attention[n])
         top, above, beneath, bottom = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
-        smooth(luma, top % 5, above % 5, y % 5, beneath % 5, bottom % 5, around, F(luma_reach), F(touch), shift)
-        block = (levels, index, y - first)
-        clean_row(frame, y, luma, y % 5, shift, around, F(chroma_limit), steps, offset, *block)
+        slots = (top % 5, above % 5, y % 5, beneath % 5, bottom % 5)
+        smooth(luma, *slots, around, F(how.luma_reach), F(how.touch), shift)
+        if how.blocks > 0:
+            deblock(luma, y % 5, around, F(how.blocks), shift)
+        limit = F(how.chroma_reach)
+        clean_row(frame, y, luma, y % 5, shift, around, limit, how.steps, how.offset, levels[n], index[n])

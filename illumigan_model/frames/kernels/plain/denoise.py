@@ -2,65 +2,77 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import cv2
 import numpy as np
 
 from illumigan_model.frames.kernels.plain.curves import LUMA_BGR, attend, luminance
+
+if TYPE_CHECKING:
+    from illumigan_model.frames.noise import Denoising
 
 REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
 NEAR = range(-REACH, REACH + 1)
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
 
 
-def count(frame: np.ndarray, first: int, step: int, levels: np.ndarray, departures: np.ndarray) -> None:
-    """Count green's levels on every step-th row, and its second differences where it is at most its median."""
-    green = frame[first::step, 1::3].astype(np.int16)
-    middle = green[:, 1:-1]
-    levels[:] = np.bincount(middle.ravel(), minlength=len(levels))
-    median = np.searchsorted(2 * np.cumsum(levels), middle.size)
-    second = np.abs(green[:, :-2] + green[:, 2:] - 2 * middle)
-    departures[:] = np.bincount(second[middle <= median], minlength=len(departures))
+def survey(frame: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
+    """Write what `noise.estimate_noise` wants to know of green along some rows, for each piece of them."""
+    green = frame[rows, 1::3].astype(np.int64)
+    count, end = found.shape[1], 8 + 16 * found.shape[1]
+
+    def pieces(of: np.ndarray) -> np.ndarray:
+        return of.reshape(len(rows), count, 16)
+
+    here = green[:, 8:end]
+    found[..., 0] = pieces(here).sum(-1)
+    for at, far in ((1, 1), (2, 4)):
+        second = np.abs(green[:, 8 - far : end - far] + green[:, 8 + far : end + far] - 2 * here)
+        found[..., at] = pieces(second).sum(-1)
+    steps = np.abs(here - green[:, 7 : end - 1])
+    found[..., 3:] = steps.reshape(len(rows), count, 2, 8).sum(2)
 
 
 def clean(
     frame: np.ndarray,
-    mean: np.ndarray,
-    luma_reach: float,
-    touch: float,
-    chroma_limit: float,
-    steps: int,
-    offset: np.ndarray,
+    first: int,
+    how: Denoising,
     luma: np.ndarray,
     planes: np.ndarray,
-    first: int,
-    last: int,
     levels: np.ndarray,
     index: np.ndarray,
     attention: np.ndarray,
 ) -> None:
-    """Denoise the rows first..last into a block, and write their attention map."""
-    height, width = attention.shape
-    block, block_index = levels[: last - first], index[: last - first]
-    block[:] = frame[first:last].reshape(last - first, width, 3).transpose(0, 2, 1)
-    attention[first:last] = attend(block)
-    near = np.clip(np.arange(first - REACH, last + REACH), 0, height - 1)
+    """Denoise rows, from row `first` on, into a block, and write their attention map."""
+    rows, width = attention.shape
+    last = first + rows
+    block, block_index = levels[:rows], index[:rows]
+    block[:] = frame[first:last].reshape(rows, width, 3).transpose(0, 2, 1)
+    attention[:] = attend(block)
+    near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1)
     tall = frame[near].reshape(len(near), width, 3).astype(np.float32) @ LUMA_BGR
-    around = surround(mean, first, last, width)
+    around = surround(how.mean, first, last, width)
     around_luma = luminance(around)
     share = (1 - around_luma / 255) ** 2
+    shift = smooth(tall, how.luma_reach * share, np.float32(how.touch) * share)
+    if how.blocks > 0:
+        away = tall[REACH:-REACH] + shift - around_luma
+        near = np.maximum(1 - away * away / (9 * how.blocks**2), 0)
+        shift -= np.clip(away, -how.blocks, how.blocks) * near * share**2
     departure = block - tall[REACH:-REACH, None] - (around - around_luma[:, None])
-    limit = chroma_limit * share[:, None]
-    block += smooth(tall, luma_reach * share, np.float32(touch) * share)[:, None] - np.clip(departure, -limit, limit)
+    limit = how.chroma_reach * share[:, None]
+    block += shift[:, None] - np.clip(departure, -limit, limit)
     np.clip(block, 0, 255, out=block)
-    block_index[:] = np.sqrt(block) * np.float32((steps - 1) / np.sqrt(255)) + np.float32(0.5)
-    block_index += offset
+    block_index[:] = np.sqrt(block) * np.float32((how.steps - 1) / np.sqrt(255)) + np.float32(0.5)
+    block_index += how.offset
 
 
 def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
     """Return the rows first..last of the mean picture enlarged fourfold, linearly, edges held: n x 3 x W."""
     place = np.clip((np.arange(first, last) + 0.5) / 4 - 0.5, 0, mean.shape[0] - 1).astype(np.float32)
     upper = place.astype(np.int64)
-    above, beneath = (mean[row].astype(np.float32) for row in (upper, np.minimum(upper + 1, mean.shape[0] - 1)))
+    above, beneath = mean[upper], mean[np.minimum(upper + 1, mean.shape[0] - 1)]
     small = (above + (beneath - above) * (place - upper)[:, None]).reshape(last - first, -1, 3)
     wide = cv2.resize(small, (4 * small.shape[1], last - first), interpolation=cv2.INTER_LINEAR)
     wide = cv2.copyMakeBorder(wide, 0, 0, 0, width - wide.shape[1], cv2.BORDER_REPLICATE)

@@ -1,0 +1,73 @@
+"""What an ordinary video of the dark looks like when it is brightened: no purple, no blocks."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from skimage import data
+
+from illumigan_model.enhancer import Enhancer
+from illumigan_model.frames import curves
+from illumigan_model.frames.fused_pass import FusedPass
+from illumigan_model.frames.noise import NONE
+
+av = pytest.importorskip("av", reason="needs PyAV")
+
+
+def filmed(photo, crf):
+    """The last frame of a slow pan over a photo in next to no light, as a phone's H.264 has it: its black is purple."""
+    wide = cv2.resize(photo, (360, 360), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    rng, packed = np.random.default_rng(0), io.BytesIO()
+    with av.open(packed, "w", "mp4") as file:
+        stream = file.add_stream("h264", rate=30, options={"crf": str(crf), "preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = 320, 192, "yuv420p"
+        for i in range(8):
+            light = wide[i : i + 192, 2 * i : 2 * i + 320] ** 2.2 / 400 + rng.normal(0, 0.0003, (192, 320, 3))
+            shades = np.maximum(255 * np.maximum(light, 0) ** (1 / 2.2) - 8, 0)
+            planes = cv2.cvtColor(np.round(shades).astype(np.uint8), cv2.COLOR_BGR2YUV_I420)
+            planes[192:] += 2
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        file.mux(stream.encode(None))
+    packed.seek(0)
+    with av.open(packed) as file:
+        *_, last = file.decode(video=0)
+        return last.to_ndarray(format="bgr24")
+
+
+def edge_ratio(frame):
+    """How much larger steps are at the edges of 8 x 8 blocks than elsewhere."""
+    edges, others = [], []
+    for picture in (frame, frame.transpose(1, 0, 2)):
+        steps = np.abs(np.diff(picture.astype(np.float32).mean(2), axis=1)).mean(0)
+        edges.append(steps[7::8].mean())
+        others.append(np.delete(steps, slice(7, None, 8)).mean())
+    return sum(edges) / sum(others)
+
+
+@pytest.mark.parametrize("photo,crf", [("astronaut", 28), ("astronaut", 36), ("coffee", 28), ("coffee", 32)])
+def test_a_brightened_phone_video_of_the_dark_is_neither_purple_nor_blocky(photo, crf):
+    frame = filmed(getattr(data, photo)()[:, :, ::-1], crf)
+    with Enhancer(temporal=False) as enhancer:
+        made = enhancer.enhance(frame).image.astype(int)
+    black = frame.max(axis=2) <= 4
+    assert black.mean() > 0.05
+    assert made.mean() > 2 * frame.mean()
+    assert np.ptp(made, axis=2)[black].mean() <= 4
+    assert edge_ratio(frame) > 2.7
+    assert edge_ratio(made) <= 2.5
+
+
+def test_chroma_fades_near_black_and_lit_things_keep_their_colours():
+    frame = np.empty((48, 64, 3), np.uint8)
+    frame[:, :20], frame[:, 20:40], frame[:, 40:] = (4, 0, 3), (4, 4, 30), (6, 20, 3)
+    knots = np.tile(np.linspace(0, 1, 8, dtype=np.float32), 3)[:, None, None]  # curve(x) = sqrt(x)
+    grid = np.broadcast_to(np.vstack([knots, [[[0]]]]), (25, *curves.GRID_WH[::-1])).astype(np.float32)
+    fused = FusedPass(2)
+    made, _ = fused.begin(frame, lambda: (NONE, frame)).finish(grid)
+    fused.close()
+    black, red, green = made[0, 10].astype(int), made[0, 30].astype(int), made[0, 50].astype(int)
+    assert np.ptp(black) <= 4 and black.mean() > 10
+    for colour, shade in ((red, (4, 4, 30)), (green, (6, 20, 3))):
+        wanted = np.sqrt(np.array(shade) / 255) * 255
+        assert np.ptp(colour) > 0.9 * np.ptp(wanted)
