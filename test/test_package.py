@@ -121,7 +121,8 @@ def test_importing_the_model_is_cheap_and_gives_the_enhancer_when_it_is_asked_fo
 
 
 def test_there_is_one_version(metadata: Message) -> None:
-    assert metadata["Version"] == illumigan_model.__version__ == run("illumigan", "--version").split()[1]
+    command = [sys.executable, "-m", "illumigan_ros.commands.main"]
+    assert metadata["Version"] == illumigan_model.__version__ == run(*command, "--version").split()[1]
     assert f"<version>{metadata['Version']}</version>" in (ROOT / "package.xml").read_text()
     heading = (ROOT / "CHANGELOG.rst").read_text().split("\n----", 2)[0].splitlines()[-1]
     assert heading.startswith(("Forthcoming", f"{metadata['Version']} ("))
