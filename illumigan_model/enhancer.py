@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -31,12 +33,23 @@ SMALLEST_SIDE = 16
 INVISIBLE = 1 / 255
 
 
+@dataclass
+class _Shared:
+    """What the Enhancers of several cameras have in common: the runtime, and the threads of the fused pass."""
+
+    runtime: Runtime
+    reasons: list[str]
+    fused_pass: FusedPass
+    is_closed: bool = False
+
+
 class Enhancer:
     """Enhance the frames of one camera.
 
     `strength` (0..1) scales the effect, `denoise` (0..1) the denoising, `daylight_gate` lets bright frames pass as they
-    are, `temporal` smooths the effect over time; all four may be set at any time. Use one Enhancer for each camera;
-    it may be called from any thread, one call at a time.
+    are, `temporal` smooths the effect over time; with `keep_curves`, every second frame gets those of the one before,
+    which saves time. All may be set at any time. Use one Enhancer for each camera, see `for_another_camera`; it may be
+    called from any thread, one call at a time.
 
     Example:
         >>> enhancer = Enhancer()
@@ -78,17 +91,38 @@ class Enhancer:
         """
         self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
         self._require_shares()
+        self.keep_curves = False
         self.threads = threads or min(cores(), 4)
-        self._runtime, self.runtime_reasons = open_runtime(
-            model, runtime, self.threads, on_progress, on_takeover, live=live
-        )
-        self._fused_pass = FusedPass(self.threads)
+        opened, reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover, live=live)
+        self._shared = _Shared(opened, reasons, FusedPass(self.threads))
+        self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
+        self._remember_nothing()
+        self._warm_up()
+
+    def for_another_camera(self) -> Enhancer:
+        """Return an Enhancer that remembers the frames of another camera, with the same runtime and threads.
+
+        Only one of them may be called at a time; a change of runtime and `close` are for all.
+        """
+        other = copy.copy(self)
+        other._remember_nothing()
+        return other
+
+    def _remember_nothing(self) -> None:
+        """Make anew what belongs to the frames of one camera."""
         self._succession = Succession()
         self._stabilizer = Stabilizer(self._succession.restarts)
         self._reductions, self._deep_reductions = Reductions(), Reductions()
-        self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
-        self._is_closed = False
-        self._warm_up()
+        self._kept_answer: np.ndarray | None = None
+
+    @property
+    def _runtime(self) -> Runtime:
+        return self._shared.runtime
+
+    @property
+    def runtime_reasons(self) -> list[str]:
+        """Why no better runtime is used, one sentence for each."""
+        return self._shared.reasons
 
     @property
     def runtime(self) -> str:
@@ -144,20 +178,22 @@ class Enhancer:
     def reset(self) -> None:
         """Forget the past frames, after a seek or when another scene begins."""
         self._succession.reset()
+        self._kept_answer = None
 
     def change_runtime(self, runtime: Runtime, reasons: list[str]) -> None:
         """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.
 
         `reasons` say why no better one is used, as those of `open_runtime` do. The runtime before is closed.
         """
-        before, self._runtime, self.runtime_reasons = self._runtime, runtime, reasons
+        before, self._shared.runtime, self._shared.reasons = self._runtime, runtime, reasons
+        self._kept_answer = None
         before.close()
 
     def close(self) -> None:
         """Free the runtime and the threads; calling it twice is fine."""
-        if not self._is_closed:
-            self._is_closed = True
-            self._fused_pass.close()
+        if not self._shared.is_closed:
+            self._shared.is_closed = True
+            self._shared.fused_pass.close()
             self._runtime.close()
 
     def __enter__(self) -> Enhancer:
@@ -208,10 +244,9 @@ class Enhancer:
             return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings()
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
-        job = self._fused_pass.begin(frame, look)
+        job = self._shared.fused_pass.begin(frame, look)
         try:
-            grid = self._runtime.infer(as_planes(thumbnail, self._planes))
-            require_curves(grid)
+            grid = self._answer(thumbnail)
             clock.stop("network")
             grid = self._calm(grid, lifting, share)
             clock.stop("stabilize")
@@ -221,6 +256,17 @@ class Enhancer:
         enhanced = job.finish(grid)
         clock.stop("apply")
         return enhanced
+
+    def _answer(self, thumbnail: np.ndarray) -> np.ndarray:
+        """Return the curves for a thumbnail, or those of the one before where they are to be kept."""
+        if self._kept_answer is not None:
+            answer, self._kept_answer = self._kept_answer, None
+            return answer
+        answer = self._runtime.infer(as_planes(thumbnail, self._planes))
+        require_curves(answer)
+        if self.keep_curves:
+            self._kept_answer = answer.copy()
+        return answer
 
     def _calm(self, answer: np.ndarray, lifting: np.ndarray, share: float) -> np.ndarray:
         """Return the curves to apply: smoothed over time, and in part those that change nothing."""
@@ -291,7 +337,7 @@ class Enhancer:
             def look(found: Noise = found) -> tuple[Noise, np.ndarray]:
                 return found, self._reductions.surroundings()
 
-            self._fused_pass.begin(frame, look).finish(grid)
+            self._shared.fused_pass.begin(frame, look).finish(grid)
 
 
 def check_frame(bgr: np.ndarray) -> np.ndarray:

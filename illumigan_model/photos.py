@@ -28,18 +28,6 @@ def read_photo(path: Path) -> np.ndarray:
     return to_eight_bits(bgr) if bgr.dtype == np.uint16 else bgr
 
 
-def is_cut_off_jpeg(content: bytes) -> bool:
-    """Return whether these bytes are a JPEG that stops before its end; False for everything that is no JPEG.
-
-    Decoders fill what is missing with grey instead of complaining. The end marker must come after the last start of a
-    scan: one before it belongs to a preview in the header. Whatever follows it (cameras pad their buffers) is fine.
-    """
-    if not content.startswith(b"\xff\xd8"):
-        return False
-    end = content.rfind(b"\xff\xd9")
-    return end < 0 or content.find(b"\xff\xda", end) >= 0
-
-
 def write_png(path: Path, picture: np.ndarray) -> None:
     """Write a PNG, uint8 HxWx3 BGR or HxW grey; raises FrameError if the place cannot be written."""
     # Level 1 costs a tenth more disk than OpenCV's default and a third of its time.

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from illumigan_model import jpeg
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE, to_eight_bits, to_full_range
-from illumigan_model.photos import is_cut_off_jpeg
 from illumigan_model.system.files import shown, write_bytes
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ def read_picture(path: Path, white_16bit: int = FULL_RANGE) -> Picture:
         content = path.read_bytes()
     except OSError as error:
         raise FrameError(f"{shown(path)} cannot be read ({error.strerror}).") from error
-    if is_cut_off_jpeg(content):
-        raise FrameError(f"{shown(path)} is cut off before its end.")
+    try:
+        content = jpeg.whole(content) if jpeg.begins_as_jpeg(content) else content
+    except FrameError as error:
+        raise FrameError(f"{shown(path)} is cut off before its end.") from error
     try:
         return _decode(content, white_16bit)
     except FrameError as error:

@@ -1,13 +1,15 @@
 """Enhance one camera: `ros2 launch illumigan enhance.launch.py camera:=/front image:=image_raw`.
 
+Or several by one node: `ros2 launch illumigan enhance.launch.py cameras:="front left right" image:=image_raw`.
 Every argument is described by `--show-args`. Those left empty keep what the parameter file says.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, TimerAction
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
@@ -16,10 +18,18 @@ from illumigan_ros.node.environment import frame_environment
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 BOOLEAN = ["true", "false"]
 OPTIONAL_BOOLEAN = ["", *BOOLEAN]
+DONE, REFUSED = 0, 2  # the node's exit codes after Ctrl-C, and for a parameter that is not allowed
+RESPAWN_DELAY = 0.2  # seconds
+Values = Mapping[str, str]  # of the arguments
 
 ARGUMENTS = [
     DeclareLaunchArgument(
         "camera", default_value="", description="Namespace of the camera, e.g. /front; outputs appear in it, too."
+    ),
+    DeclareLaunchArgument(
+        "cameras",
+        default_value="",
+        description="Namespaces of several cameras for one node, e.g. 'front left right'; in that of camera, if given.",
     ),
     DeclareLaunchArgument(
         "image", default_value="image", description="Image topic in that namespace (image_raw, say), or a full name."
@@ -61,6 +71,9 @@ ARGUMENTS = [
         description="Use Fast DDS' shared memory with a segment that frames fit into; your own profile file wins.",
     ),
     DeclareLaunchArgument(
+        "respawn", default_value="true", choices=BOOLEAN, description="Start the node anew if it dies or hangs."
+    ),
+    DeclareLaunchArgument(
         "malloc", default_value="true", choices=BOOLEAN, description="Let glibc keep the memory of frames for reuse."
     ),
 ]
@@ -72,40 +85,57 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _enhance(context: LaunchContext) -> list[Node]:
-    def value(name: str) -> str:
-        return LaunchConfiguration(name).perform(context)
-
-    if not Path(value("params_file")).is_file():
-        raise FileNotFoundError(f"There is no parameter file {value('params_file')}; look at params_file:=.")
-    image = value("image")
-    logger = ".".join([*value("camera").strip("/").split("/"), "enhance"]).lstrip(".")
-    return [
-        Node(
-            package="illumigan",
-            executable="enhance_node",
-            name="enhance",
-            namespace=value("camera"),
-            output="screen",
-            parameters=[value("params_file"), _parameters(value)],
-            remappings=[
-                ("image", image),
-                ("image/compressed", f"{image}/compressed"),
-                ("camera_info", value("camera_info")),
-            ],
-            arguments=["--ros-args", "--log-level", f"{logger}:={value('log_level')}"],
-            additional_env=frame_environment(shm=value("shm") == "true", malloc=value("malloc") == "true"),
-        )
-    ]
+    values = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    if not Path(values["params_file"]).is_file():
+        raise FileNotFoundError(f"There is no parameter file {values['params_file']}; look at params_file:=.")
+    return [_node(values)]
 
 
-def _parameters(value: Callable[[str], str]) -> dict[str, object]:
+def _node(values: Values) -> Node:
+    logger = ".".join([*values["camera"].strip("/").split("/"), "enhance"]).lstrip(".")
+
+    def again(event: ProcessExited, context: LaunchContext) -> list[TimerAction]:
+        """Start the node anew, unless it was told to end or has refused what it was started with."""
+        if values["respawn"] != "true" or context.is_shutdown or event.returncode in (DONE, REFUSED):
+            return []
+        return [TimerAction(period=RESPAWN_DELAY, actions=[_node(values)])]
+
+    return Node(
+        package="illumigan",
+        executable="enhance_node",
+        name="enhance",
+        namespace=values["camera"],
+        output="screen",
+        parameters=[values["params_file"], _parameters(values)],
+        remappings=_remappings(values),
+        arguments=["--ros-args", "--log-level", f"{logger}:={values['log_level']}"],
+        additional_env=frame_environment(shm=values["shm"] == "true", malloc=values["malloc"] == "true"),
+        on_exit=again,
+    )
+
+
+def _remappings(values: Values) -> list[tuple[str, str]]:
+    """Return where each camera's topics are."""
+    topics = [(name, values[name]) for name in ("image", "camera_info")]
+    cameras = values["cameras"].split()
+    if not cameras:
+        return topics
+    for name, topic in topics:
+        if topic.startswith("/"):
+            raise ValueError(f"{name}:={topic} would be the same topic for all cameras; leave out its first slash.")
+    return [(f"{camera}/{name}", f"{camera}/{topic}") for camera in cameras for name, topic in topics]
+
+
+def _parameters(values: Values) -> dict[str, object]:
     """Return what the arguments say beyond the parameter file."""
-    parameters: dict[str, object] = {"use_sim_time": value("use_sim_time") == "true"}
-    parameters.update({name: value(name) for name in ("model", "runtime") if value(name)})
-    if value("compressed_in"):
-        parameters["input_transport"] = "compressed" if value("compressed_in") == "true" else "raw"
-    if value("compressed_out"):
-        parameters["publish_compressed"] = value("compressed_out") == "true"
-    if value("autostart"):
-        parameters["autostart"] = value("autostart") == "true"
+    parameters: dict[str, object] = {"use_sim_time": values["use_sim_time"] == "true"}
+    parameters.update({name: values[name] for name in ("model", "runtime") if values[name]})
+    if values["cameras"].split():
+        parameters["cameras"] = values["cameras"].split()
+    if values["compressed_in"]:
+        parameters["input_transport"] = "compressed" if values["compressed_in"] == "true" else "raw"
+    if values["compressed_out"]:
+        parameters["publish_compressed"] = values["compressed_out"] == "true"
+    if values["autostart"]:
+        parameters["autostart"] = values["autostart"] == "true"
     return parameters

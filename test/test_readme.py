@@ -10,8 +10,8 @@ README = (ROOT / "README.md").read_text()
 
 
 def test_the_parameter_table_is_that_of_the_node():
-    parameters = pytest.importorskip("illumigan_ros.node.parameters", reason="needs ROS")
-    assert parameters.markdown_table() in README
+    settings = pytest.importorskip("illumigan_ros.node.settings", reason="needs ROS")
+    assert settings.markdown_table() in README
 
 
 def test_every_launch_argument_is_described_as_the_launch_file_does():

@@ -12,8 +12,8 @@ from illumigan_model.errors import Incomplete
 from illumigan_model.system.files import write_pieces
 from illumigan_ros.commands.command_line import require_positive, run, warn
 from illumigan_ros.node.process import ros_node
-from illumigan_ros.recordings.footage import CAMERA_TOPICS, Footage
-from illumigan_ros.recordings.player import Player
+from illumigan_ros.recordings.footage import Footage
+from illumigan_ros.recordings.player import Player, topic_of
 
 
 def command(
@@ -38,7 +38,8 @@ def command(
         player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
         try:
             player.wait_for_subscribers(wait_for_subscribers, wait_timeout)
-            print(f"playing {footage.name} on {node.resolve_topic_name(CAMERA_TOPICS[footage.image_type])}", flush=True)
+            topic_in_use = node.resolve_topic_name(topic_of(node, footage.image_type))
+            print(f"playing {footage.name} on {topic_in_use}", flush=True)
             player.play(footage.messages(seconds), rate)
             while loop:
                 player.play(footage.messages(seconds), rate)

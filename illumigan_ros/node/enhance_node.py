@@ -1,9 +1,10 @@
 """
-The live node: camera frames in, enhanced frames and attention maps out.
+The live node: frames of one or more cameras in, enhanced frames and attention maps out.
 
 Run it with `ros2 run illumigan enhance_node` or `ros2 launch illumigan enhance.launch.py`. It is a lifecycle node: the
-model is loaded on configure, topics are live while active; with `autostart` it does both by itself. The callback only
-leaves the newest frame in a slot, one worker thread enhances and publishes it (the GIL makes more threads slower).
+model is loaded on configure, topics are live while active; with `autostart` it does both by itself. A camera's callback
+only leaves the newest frame in its slot, one worker thread enhances and publishes those of all cameras in turn (the GIL
+makes more threads slower).
 Whatever fails, the camera's own frame goes out instead: a camera must not go black because of this node.
 """
 
@@ -16,32 +17,36 @@ import time
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher, LifecycleState, TransitionCallbackReturn
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import SetBool, Trigger
 
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import IllumiganError, ModelError, Stopped, first_line
-from illumigan_ros.node.diagnostics import diagnostic_array
+from illumigan_model.runtimes import Runtime
+from illumigan_ros.node.diagnostics import ERROR, OK, WARN, CameraHealth, diagnostic_array, status
 from illumigan_ros.node.engine_build import EngineBuild
+from illumigan_ros.node.enhanced_camera import EnhancedCamera
+from illumigan_ros.node.model_change import ModelChange
 from illumigan_ros.node.parameters import Parameters
 from illumigan_ros.node.process import deadline, start_ros
-from illumigan_ros.node.qos import FollowingSubscription, image_qos
-from illumigan_ros.node.transitions import always_answered, logged
+from illumigan_ros.node.qos import LATCHED, image_qos
+from illumigan_ros.node.transitions import WatchedNode, always_answered, logged
+from illumigan_ros.node.watchdog import Watchdog
 from illumigan_ros.node.worker import LOG_PERIOD, FrameWorker
 
 SUCCESS = TransitionCallbackReturn.SUCCESS
 FAILURE = TransitionCallbackReturn.FAILURE
+LOOK_PERIOD = 0.2  # seconds between two looks at who listens and who publishes, and two signs of life
 PAUSE = 0.01  # seconds, after a callback that failed at once
 
 
-class EnhanceNode(LifecycleNode):
-    """Subscribes to a camera and publishes what it sees, enhanced."""
+class EnhanceNode(WatchedNode):
+    """Subscribes to cameras and publishes what they see, enhanced."""
 
     def __init__(self, **node_options: Any) -> None:
         super().__init__("enhance", **node_options)
@@ -49,13 +54,12 @@ class EnhanceNode(LifecycleNode):
         self._settings = Parameters(self, lambda: self._configured)
         self._enhancer: Enhancer | None = None
         self._engine = EngineBuild()
+        self._change: ModelChange | None = None
         self._is_released = threading.Event()
-        self._model_error = ""
-        self._outputs: dict[str, LifecyclePublisher] = {}
+        self._model_error = self._takeover = ""
+        self.streams: dict[str, EnhancedCamera] = {}
+        self._healths: dict[str, CameraHealth] = {}
         self._worker: FrameWorker | None = None
-        self._image_input: FollowingSubscription | None = None
-        self._info_input: FollowingSubscription | None = None
-        self._counts: dict[str, int] = {}
         self._told_at = 0.0
         for service in self.services:
             if service.srv_type is ChangeState:
@@ -63,8 +67,13 @@ class EnhanceNode(LifecycleNode):
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
-        steady = Clock(clock_type=ClockType.STEADY_TIME)  # a paused simulation must not silence the diagnostics
+        latched = image_qos(1, durability=LATCHED)
+        self._status = self.create_publisher(DiagnosticArray, "~/status", latched)  # where a level has changed
+        self._levels: list[tuple[str, bytes]] = []
+        self.watchdog = Watchdog(self._settings["watchdog_s"])
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # a paused simulation must not keep us from any of these
         self.create_timer(self._settings["diagnostics_period"], self._tell, clock=steady)
+        self.create_timer(LOOK_PERIOD, self._look, clock=steady)
 
     def autostart(self) -> None:
         """Configure and activate, where the parameter says so."""
@@ -76,8 +85,13 @@ class EnhanceNode(LifecycleNode):
     @logged
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the model and announce the outputs; without a model, see the parameter autostart."""
-        self._model_error = ""
+        self._model_error = self._takeover = ""
         self._is_released.clear()
+        try:
+            settings = self._settings.for_cameras()
+        except IllumiganError as error:
+            self.get_logger().error(f"Cannot be configured: {error}")
+            return FAILURE
         engine_build, model, wanted = (self._settings[name] for name in ("engine_build", "model", "runtime"))
         self._engine = EngineBuild(engine_build, model, wanted, self.get_logger(), self._on_progress)
         runtime = self._engine.before_load()
@@ -91,30 +105,27 @@ class EnhanceNode(LifecycleNode):
                 self.get_logger().error(f"Cannot be configured: {self._model_error}")
                 return FAILURE
             self.get_logger().error(f"Frames pass through unchanged: {self._model_error}")
-        self._create_outputs()
+        for name, its_settings in settings.items():
+            enhancer = self._enhancer.for_another_camera() if self._enhancer else None
+            self.streams[name] = EnhancedCamera(self, name, its_settings, enhancer, self._next_runtime)
+        self._healths = {name: CameraHealth(stream) for name, stream in self.streams.items()}
         self._configured = True
         if self._enhancer is not None:
             self._engine.after_load(self._enhancer)
+            self._change = ModelChange(
+                (model, wanted), self._enhancer.threads, self.get_logger(), self._on_progress, self._on_takeover
+            )
         return super().on_configure(state)
 
     @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the worker and subscribe to the camera."""
+        """Start the worker and let frames come in."""
         result = super().on_activate(state)
-        worker = FrameWorker(self, self._settings, self._enhancer, self._engine, self._outputs)
-        self._worker, self._counts = worker, {}
-        kind, topic = (Image, "image")
-        if self._settings["input_transport"] == "compressed":
-            kind, topic = (CompressedImage, "image/compressed")
-        depth, reliability = self._settings["qos_depth"], self._settings["input_reliability"]
-        self._image_input = FollowingSubscription(
-            self, kind, topic, self._on_image, reliability=reliability, depth=depth
-        )
-        self._info_input = FollowingSubscription(
-            self, CameraInfo, "camera_info", lambda info, _: worker.infos.add(info), reliability="auto", depth=depth
-        )
+        self._worker = FrameWorker(self, self.streams)
         how = f"with {self._enhancer.runtime}" if self._enhancer else "unchanged, for want of a model"
-        self.get_logger().info(f"Active: {self._image_input.topic} -> {self._outputs['image'].topic_name} {how}.")
+        for stream in self.streams.values():
+            stream.start(self._worker.offer)
+            self.get_logger().info(f"Active: {stream.camera.topic} -> {stream.outputs.topic} {how}.")
         return result
 
     @logged
@@ -145,20 +156,31 @@ class EnhanceNode(LifecycleNode):
         """Stop, and let go of everything that configure and activate made; calling it twice is fine."""
         self._is_released.set()
         self._stop()
-        for publisher in self._outputs.values():
-            self.destroy_lifecycle_publisher(publisher)
-        self._outputs.clear()
+        for stream in self.streams.values():
+            stream.release()
+        self.streams, self._healths = {}, {}
         self._engine.stop()
+        if self._change is not None:
+            self._change.stop()
+            self._change = None
         if self._enhancer is not None:
             self._enhancer.close()
         self._enhancer, self._configured = None, False
+
+    def _next_runtime(self) -> tuple[Runtime, list[str]] | None:
+        """Return, once, the runtime that the next frame is to be the first of, on the worker's thread."""
+        changed = self._change.take() if self._change is not None else None
+        if changed is not None:  # what was learned of the video is the other model's
+            for stream in self.streams.values():
+                stream.reset()
+        return changed or self._engine.take()
 
     def _load(self, runtime: str) -> Enhancer:
         enhancer = Enhancer(
             model=self._settings["model"],
             runtime=runtime,
             on_progress=self._on_export,
-            on_takeover=self.get_logger().warning,
+            on_takeover=self._on_takeover,
             live=True,
         )
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.describe()}.")
@@ -171,37 +193,22 @@ class EnhanceNode(LifecycleNode):
             return str(error)
         return f"the model {self._settings['model']} cannot be loaded ({type(error).__name__}: {first_line(error)})"
 
-    def _create_outputs(self) -> None:
-        topics: dict[str, tuple[type, str, bool]] = {
-            "image": (Image, "enhanced/image", True),
-            "info": (CameraInfo, "enhanced/camera_info", True),
-            "attention": (Image, "attention/image", self._settings["publish_attention"]),
-            "compressed": (CompressedImage, "enhanced/image/compressed", self._settings["publish_compressed"]),
-            "side_by_side": (Image, "debug/side_by_side", self._settings["publish_side_by_side"]),
-        }
-        qos = image_qos(self._settings["qos_depth"])
-        for name, (kind, topic, is_wanted) in topics.items():
-            if is_wanted:
-                self._outputs[name] = self.create_lifecycle_publisher(kind, topic, qos)
-
     def _stop(self) -> None:
-        for subscription in (self._image_input, self._info_input):
-            if subscription is not None:
-                subscription.destroy()
-        self._image_input = self._info_input = None
+        for stream in self.streams.values():
+            stream.stop()
         worker, self._worker = self._worker, None
         if worker is not None:
             worker.stop()
 
     # Callbacks
 
-    def _on_image(self, message: Any, info: Any) -> None:
-        if self._worker is None or self._image_input is None:  # a message that was already taken when we stopped
-            return
-        sequence = info.get("publication_sequence_number")
-        publisher = None if sequence is None else self._image_input.publisher_of(info)
-        self._worker.statistics.count_received(sequence, publisher)
-        self._worker.offer(message)
+    def _look(self) -> None:
+        self.watchdog.rearm()
+        wanted = (self._settings["model"], self._settings["runtime"])
+        if self._change is not None and self._change.ask(wanted):
+            self._takeover = ""
+        for stream in self.streams.values():
+            stream.look()
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.set_parameters([Parameter("enabled", value=request.data)])
@@ -212,9 +219,14 @@ class EnhanceNode(LifecycleNode):
     def _on_reset(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._worker is not None
         response.message = "The past frames are forgotten." if self._worker else "The node is not active."
-        if self._worker is not None:
-            self._worker.reset()
+        for stream in self.streams.values():
+            stream.reset()
         return response
+
+    def _on_takeover(self, said: str) -> None:
+        """Tell, on the worker's thread, that a runtime has failed and another one goes on."""
+        self._takeover = f"{said.rstrip('.')}."
+        self.get_logger().warning(said)
 
     def _on_export(self, said: str) -> None:
         text = "The graph of the model is being made, which is done once and may take a minute."
@@ -235,44 +247,40 @@ class EnhanceNode(LifecycleNode):
 
     def _tell(self) -> None:
         self._told_at = time.monotonic()
-        values = {"model": self._settings["model"], "runtime": self._enhancer.runtime if self._enhancer else "none"}
+        values = self._node_values()
+        name, statuses = self.get_fully_qualified_name(), []
+        if self._worker is None:
+            statuses.append(status(f"{name}: stream", self._health_at_rest(), values))
+        for camera, health in self._healths.items() if self._worker else ():
+            stream = self.streams[camera]
+            own = {**values, **health.values()}
+            level = health.look(self._fault(), self._model_error)
+            statuses.append(status(f"{name}: {camera or 'stream'}", level, own, stream.camera.topic))
+        array = diagnostic_array(self.get_clock().now().to_msg(), statuses)
+        self._diagnostics.publish(array)
+        levels = [(one.name, one.level) for one in statuses]
+        if levels != self._levels:
+            self._levels = levels
+            self._status.publish(array)
+
+    def _node_values(self) -> dict[str, str]:
+        model = self._change.in_use[0] if self._change is not None else self._settings["model"]
+        values = {"model": model, "runtime": self._enhancer.runtime if self._enhancer else "none"}
         values |= self._engine.values()
         if self._enhancer is not None:
             values["runtime in detail"] = self._enhancer.describe()
             values |= {f"runtime not used {n}": why for n, why in enumerate(self._enhancer.runtime_reasons, 1)}
-        if self._worker is not None and self._image_input is not None:
-            values["input reliability"] = self._image_input.reliability
-            values["frames skipped"] = str(self._worker.skipped)
-            values |= self._worker.statistics.values()
-        level, message = self._health()
-        array = diagnostic_array(
-            self.get_clock().now().to_msg(),
-            name=f"{self.get_fully_qualified_name()}: stream",
-            level=level,
-            message=message,
-            values=values,
-            hardware_id=self._image_input.topic if self._image_input else "",
-        )
-        self._diagnostics.publish(array)
+        return values
 
-    def _health(self) -> tuple[bytes, str]:
-        """Return the level and one sentence about what happened since the last call."""
+    def _fault(self) -> str:
+        """Return what of the whole node is second best, "" if nothing is."""
+        changing = self._change.fault if self._change is not None else ""
+        return self._engine.fault or changing or self._takeover
+
+    def _health_at_rest(self) -> tuple[bytes, str]:
         if self._model_error:
-            return DiagnosticStatus.ERROR, f"Frames pass through unchanged: {self._model_error}"
-        fault = self._engine.fault
-        level = DiagnosticStatus.WARN if fault else DiagnosticStatus.OK
-        if self._worker is None:
-            return level, fault or self._engine.working() or "Not active."
-        counts = self._worker.statistics.counts() | {"skipped": self._worker.skipped}
-        new = {name: count - self._counts.get(name, 0) for name, count in counts.items()}
-        self._counts = counts
-        if new["failed"]:
-            return DiagnosticStatus.ERROR, f"{new['failed']} frames failed: {self._worker.statistics.last_error}"
-        if not new["received"]:
-            return DiagnosticStatus.WARN, "No frames arrive."
-        skipped = f", {new['skipped']} skipped for newer ones" if new["skipped"] else ""
-        idle = f", {new['idle']} dropped because nobody subscribes to an output" if new["idle"] else ""
-        return level, f"{new['published']} frames out{skipped}{idle}. {fault}".rstrip()
+            return ERROR, f"Frames pass through unchanged: {self._model_error}"
+        return WARN if self._fault() else OK, self._fault() or self._engine.working() or "Not active."
 
 
 def main(args: list[str] | None = None) -> int:
@@ -285,6 +293,7 @@ def main(args: list[str] | None = None) -> int:
         start_ros(args)
         executor = SingleThreadedExecutor()
         node = EnhanceNode()
+        node.watchdog.start()
         node.autostart()
         executor.add_node(node)
         spin(executor, node)
@@ -296,6 +305,7 @@ def main(args: list[str] | None = None) -> int:
             raise
     finally:
         if node is not None:
+            node.watchdog.stop()
             node.release()
         with deadline():
             if node is not None:

@@ -6,25 +6,33 @@ ROS installation and copies nothing where the pixels already are BGR. Writing ma
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 
+from illumigan_model import jpeg
 from illumigan_model.errors import FrameError
-from illumigan_model.photos import is_cut_off_jpeg
+from illumigan_model.frames.exposure import FULL_RANGE, to_full_range
+from illumigan_ros.node.compressed_format import mosaic_of, why_no_picture
+from illumigan_ros.node.white_level import WhiteLevelWatch
 
 if TYPE_CHECKING:
     from sensor_msgs.msg import CompressedImage, Image
     from std_msgs.msg import Header
 
 JPEG_FORMAT = "bgr8; jpeg compressed bgr8"
-FULL_RANGE_16 = 65535
+LONGEST_NAME = 60
 
 
 class EncodingError(FrameError):
     """The message is well formed, but nobody here can read its pixel encoding."""
+
+
+class NoPictureError(FrameError):
+    """The message is of a kind that holds no picture."""
 
 
 # cv2 names a Bayer pattern after its second row, starting at the second column: the mosaic that ROS (and the sensor's
@@ -60,16 +68,22 @@ _SIXTEEN_BIT: dict[str, int] = {
 }
 _EVEN_WIDTH = {"uyvy", "yuv422", "yuyv", "yuv422_yuy2", "nv12", "nv21"}
 
+FROM_BGR = {"bgr8": None, "rgb8": cv2.COLOR_BGR2RGB, "mono8": cv2.COLOR_BGR2GRAY}
+"""Encodings that can be written -> the conversion to them."""
+
 SUPPORTED_ENCODINGS = (*_PACKED, *_SEMIPLANAR, *_SIXTEEN_BIT)
 
 
-def to_bgr(message: Any, white_16bit: int = FULL_RANGE_16) -> np.ndarray:
+def to_bgr(
+    message: Any, white_16bit: int = FULL_RANGE, watch: WhiteLevelWatch | None = None, *, deep: bool = False
+) -> np.ndarray:
     """
-    Return the pixels of a sensor_msgs/Image as uint8 BGR, HxWx3.
+    Return the pixels of a sensor_msgs/Image as uint8 BGR, HxWx3; with `deep`, uint16 where it has sixteen bits.
 
     bgr8 comes back as a view of the message's own bytes (possibly read-only, rows possibly padded); everything else is
-    a new array. 16-bit encodings are scaled by 255 / `white_16bit`, the same for every frame so that the brightness
-    does not flicker; set it to 4095, say, for a camera that keeps 12 bits in the low end of each word.
+    a new array. 16-bit encodings are scaled so that `white_16bit` becomes white (255, or 65535 with `deep`), the
+    same for every frame so that the brightness does not flicker; set it to 4095, say, for a camera that keeps 12 bits
+    in the low end of each word. `watch` sees the values before that.
 
     Raises FrameError when the sizes in the message contradict each other, EncodingError when nobody can read it.
     """
@@ -87,39 +101,55 @@ def to_bgr(message: Any, white_16bit: int = FULL_RANGE_16) -> np.ndarray:
     if encoding in _SIXTEEN_BIT:
         words = np.ascontiguousarray(_rows(message, data, height, width * 2))
         values = words.view(">u2" if message.is_bigendian else "<u2").astype(np.uint16, copy=False)
-        return _convert(cv2.convertScaleAbs(values, alpha=255.0 / white_16bit), _SIXTEEN_BIT[encoding], message)
+        return _convert(_scaled(values, white_16bit, watch, deep), _SIXTEEN_BIT[encoding], message)
     return _through_cv_bridge(message)
 
 
-def compressed_to_bgr(message: Any) -> np.ndarray:
+def compressed_to_bgr(
+    message: Any, white_16bit: int = FULL_RANGE, watch: WhiteLevelWatch | None = None, *, deep: bool = False
+) -> np.ndarray:
     """
-    Return the picture in a sensor_msgs/CompressedImage (JPEG, PNG, ...) as uint8 BGR, HxWx3.
+    Return the picture in a sensor_msgs/CompressedImage (JPEG, PNG, TIFF, WebP, ...) as to_bgr does.
 
-    The bytes decide, not `format`, of which drivers have many spellings. A JPEG without its end marker was cut off on
-    the way and is refused, see is_cut_off_jpeg. An orientation tag is ignored, so that the picture stays what
-    camera_info describes. Raises FrameError.
+    What kind of file it is, its bytes decide; from `format` comes only that a picture is a mosaic, see
+    compressed_format. A JPEG that lacks nothing but its end marker is read, one that lacks pixels is refused, see
+    illumigan_model.jpeg. 16-bit pictures are scaled as in to_bgr. An orientation tag is ignored, so that the picture
+    stays what camera_info describes.
+
+    Raises FrameError, or NoPictureError for a format that holds none.
     """
-    data = np.frombuffer(message.data, np.uint8)
-    name = f"compressed image of format '{message.format}' with {data.size} bytes"
-    if is_cut_off_jpeg(data.tobytes()):
-        raise FrameError(f"The {name} is a JPEG cut off before its end; check the link to the camera.")
+    content = np.frombuffer(message.data, np.uint8).tobytes()
+    name = f"compressed image of format {_quoted(message.format)} with {len(content)} bytes"
+    reason = why_no_picture(message.format)
+    if reason is not None:
+        raise NoPictureError(f"A compressed image of format {_quoted(message.format)} {reason}.")
+    pattern = mosaic_of(message.format)
+    picture = _decoded(content, name, cv2.IMREAD_UNCHANGED) if pattern else None
+    if picture is None or picture.ndim == 3:  # no mosaic, whatever its name says
+        pattern = None
+        picture = _decoded(content, name, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    if picture.dtype == np.uint16:
+        picture = _scaled(picture, white_16bit, watch, deep)
+    if picture.dtype not in (np.uint8, np.uint16):
+        raise FrameError(f"The {name} has pixels of type {picture.dtype}; send 8 or 16 bits.")
+    if pattern is None:
+        return picture
     try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    except cv2.error:
-        image = None
-    if image is None:
-        raise FrameError(f"The {name} is no picture that OpenCV can decode; send JPEG or PNG.")
-    return image
+        return cv2.cvtColor(picture, _BAYER[pattern])
+    except cv2.error as error:  # a mosaic of one pixel, say
+        raise FrameError(f"The {name} cannot be converted to BGR: {error.err}.") from error
 
 
-def from_bgr(image: np.ndarray, header: Header) -> Image:
-    """Return a bgr8 Image message with these pixels (uint8 HxWx3, BGR) and exactly this header."""
-    return _image_message(image, header, "bgr8")
+def from_bgr(image: np.ndarray, header: Header, encoding: str = "bgr8") -> Image:
+    """Return an Image message of these pixels (uint8 HxWx3, BGR) in bgr8, rgb8 or mono8, with exactly this header."""
+    code = FROM_BGR[encoding]
+    return _image_message(image if code is None else cv2.cvtColor(image, code), header, encoding)
 
 
-def from_mono(image: np.ndarray, header: Header) -> Image:
-    """Return a mono8 Image message with these pixels (uint8 HxW) and exactly this header."""
-    return _image_message(image, header, "mono8")
+def from_attention(attention: np.ndarray, header: Header, encoding: str = "mono8") -> Image:
+    """Return an Image message of an attention map (uint8 HxW), mono8 or 32FC1 in [0, 1], with exactly this header."""
+    is_float = encoding == "32FC1"
+    return _image_message(attention.astype(np.float32) / 255 if is_float else attention, header, encoding)
 
 
 def compressed_from_bgr(image: np.ndarray, header: Header, quality: int = 90) -> CompressedImage:
@@ -144,12 +174,18 @@ def _image_message(image: np.ndarray, header: Header, encoding: str) -> Image:
     message.encoding = encoding
     message.step = pixels.strides[0]
     # The only fast way in that every ROS 2 distribution has: the checked setter walks over each byte in Python.
-    message.data.frombytes(pixels)
+    message.data.frombytes(pixels.reshape(-1).view(np.uint8))
     return message
 
 
 def _describe(message: Any) -> str:
-    return f"The {message.encoding or 'unnamed'} image of {message.width}x{message.height} (step {message.step})"
+    size = f"{message.width}x{message.height} (step {message.step})"
+    return f"The image of {size} in encoding {_quoted(message.encoding)}"
+
+
+def _quoted(text: str) -> str:
+    """Return what somebody else wrote, in quotes, on one line and not at any length."""
+    return repr(text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "...")
 
 
 def _checked_bytes(message: Any) -> np.ndarray:
@@ -175,6 +211,43 @@ def _rows(message: Any, data: np.ndarray, rows: int, row_bytes: int) -> np.ndarr
     return data[: rows * message.step].reshape(rows, message.step)[:, :row_bytes]
 
 
+def _scaled(values: np.ndarray, white: int, watch: WhiteLevelWatch | None, deep: bool) -> np.ndarray:
+    if watch is not None:
+        watch.observe(values, white)
+    return to_full_range(values, white) if deep else cv2.convertScaleAbs(values, alpha=255.0 / white)
+
+
+def _decoded(content: bytes, name: str, flags: int) -> np.ndarray:
+    """Return the picture in a file's bytes; `name` says for people where it is from."""
+    picture = _read(content, name, flags)
+    if picture is None:  # a driver's own header may stand before it
+        picture = _read(jpeg.from_start(content), name, flags)
+    if picture is None:
+        raise FrameError(f"The {name} is no picture that OpenCV can decode; send JPEG or PNG.")
+    return picture
+
+
+def _read(content: bytes, name: str, flags: int) -> np.ndarray | None:
+    if not jpeg.begins_as_jpeg(content):
+        return _imdecode(content, flags)
+    try:
+        both = jpeg.fields(content)
+        pictures = [_imdecode(jpeg.whole(part), flags) for part in both or (content,)]
+    except FrameError as error:
+        raise FrameError(f"The {name} is a JPEG cut off before its end; check the link to the camera.") from error
+    upper, lower = pictures[0], pictures[-1]
+    if both is None or upper is None or lower is None or upper.shape != lower.shape:
+        return upper
+    return np.stack([upper, lower], axis=1).reshape(2 * upper.shape[0], *upper.shape[1:])
+
+
+def _imdecode(content: bytes, flags: int) -> np.ndarray | None:
+    try:
+        return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
+    except cv2.error:
+        return None
+
+
 def _convert(pixels: np.ndarray, code: int, message: Any) -> np.ndarray:
     try:
         return cv2.cvtColor(pixels, code)
@@ -183,23 +256,22 @@ def _convert(pixels: np.ndarray, code: int, message: Any) -> np.ndarray:
 
 
 def _through_cv_bridge(message: Any) -> np.ndarray:
+    convert, why = _cv_bridge()
     try:
-        convert = _cv_bridge()
-    except Exception as error:  # an absent cv_bridge, or one built for another NumPy
-        raise EncodingError(
-            f"The encoding '{message.encoding}' cannot be read ({type(error).__name__}: cv_bridge is not usable here); "
-            f"publish one of {', '.join(SUPPORTED_ENCODINGS)}."
-        ) from error
-    try:
-        return np.asarray(convert(message, "bgr8"))
+        if convert is not None:
+            return np.asarray(convert(message, "bgr8"))
     except Exception as error:  # CvBridgeError and whatever lies under it
-        raise EncodingError(
-            f"The encoding '{message.encoding}' cannot be read, not even by cv_bridge; "
-            f"publish one of {', '.join(SUPPORTED_ENCODINGS)}."
-        ) from error
+        why = f"not even by cv_bridge, which says {type(error).__name__}"
+    name, readable = _quoted(message.encoding), ", ".join(SUPPORTED_ENCODINGS)
+    raise EncodingError(f"The encoding {name} cannot be read ({why}); publish one of {readable}.")
 
 
-def _cv_bridge() -> Callable[[Any, str], Any]:
-    from cv_bridge import CvBridge  # here, as it is optional
+@functools.cache
+def _cv_bridge() -> tuple[Callable[[Any, str], Any] | None, str]:
+    """Return cv_bridge's conversion; None, and the reason, where there is none, or one built for another NumPy."""
+    try:
+        from cv_bridge import CvBridge  # here, as it is optional
 
-    return CvBridge().imgmsg_to_cv2
+        return CvBridge().imgmsg_to_cv2, ""
+    except Exception as error:
+        return None, f"{type(error).__name__}: cv_bridge is not usable here"

@@ -1,124 +1,22 @@
-"""Every parameter of the node, once: name, default, allowed values, description and when it may change."""
+"""The settings, declared as parameters of a node: for all of it, and for each of its cameras."""
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
 from illumigan_model.errors import IllumiganError
+from illumigan_ros.node.settings import BY_NAME, SETTINGS, Change, Setting, misspelt
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
-
-class Change(Enum):
-    """When a parameter may be set."""
-
-    LIVE = "any time"
-    UNCONFIGURED = "before configure"
-    START = "at start only"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the table; `low` and `high` are inclusive."""
-
-    name: str
-    default: bool | int | float | str
-    description: str
-    change: Change = Change.LIVE
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words."""
-        if self.choices:
-            return " | ".join(self.choices)
-        if self.low is not None:
-            return f"{self.low:g} .. {self.high:g}"
-        return "true | false" if isinstance(self.default, bool) else "text"
-
-    def complaint(self, value: object) -> str | None:
-        """Return why `value` is not allowed, or None when it is; a whole number will do for a float."""
-        kind = type(self.default)
-        if not (type(value) is kind or (kind is float and type(value) is int)):
-            return f"{self.name} must be {_KINDS[kind]}, not {value!r}; allowed: {self.allowed}."
-        if self.choices and value not in self.choices:
-            return f"{self.name} must be one of {self.allowed}, not {value!r}."
-        if isinstance(value, (int, float)) and self.low is not None and self.high is not None:
-            return None if self.low <= value <= self.high else f"{self.name} must be in {self.allowed}, not {value!r}."
-        return f"{self.name} must not be empty." if value == "" else None
-
-
-_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-_BEFORE = Change.UNCONFIGURED
-
-SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "autostart",
-        True,
-        "Configure and activate at start. Frames then pass through unchanged where the model cannot be loaded; "
-        "with false, a lifecycle manager drives the node and configure fails instead.",
-        Change.START,
-    ),
-    Setting("model", "curve_grid", "Name of shipped weights, or path of an .onnx, .safetensors or .pth file.", _BEFORE),
-    Setting("runtime", "auto", "What runs the network; auto takes the best one that works here.", _BEFORE),
-    Setting(
-        "engine_build",
-        "never",
-        "Build the TensorRT engine of the model where there is none yet, in half precision unless runtime is "
-        "tensorrt-fp32: on_start before the first frame; background while frames pass with the best runtime that "
-        "works, from which tensorrt takes over when it is ready.",
-        _BEFORE,
-        choices=("never", "on_start", "background"),
-    ),
-    Setting("enabled", True, "false passes every frame on unchanged; also the service ~/enable."),
-    Setting("strength", 1.0, "How much of the enhancement is applied; 0 leaves the frame as it is.", low=0.0, high=1.0),
-    Setting("denoise", 1.0, "How strongly the noise that brightening reveals is smoothed.", low=0.0, high=1.0),
-    Setting("daylight_gate", True, "Pass frames on unchanged while it is bright."),
-    Setting("temporal", True, "Smooth the enhancement over time, so that video does not flicker."),
-    Setting(
-        "input_transport",
-        "raw",
-        "raw subscribes to image, compressed to image/compressed.",
-        _BEFORE,
-        choices=("raw", "compressed"),
-    ),
-    Setting(
-        "input_reliability",
-        "auto",
-        "QoS of the input; auto is reliable only if every publisher is.",
-        _BEFORE,
-        choices=("auto", "reliable", "best_effort"),
-    ),
-    Setting("qos_depth", 5, "History depth of image topics; more only makes frames older.", _BEFORE, low=1, high=5),
-    Setting("publish_attention", True, "Publish attention/image (mono8).", _BEFORE),
-    Setting("publish_compressed", False, "Publish enhanced/image/compressed (JPEG).", _BEFORE),
-    Setting(
-        "publish_side_by_side",
-        False,
-        "Publish debug/side_by_side (input, attention, enhanced next to each other).",
-        _BEFORE,
-    ),
-    Setting("jpeg_quality", 90, "Quality of enhanced/image/compressed.", low=1, high=100),
-    Setting(
-        "white_16bit",
-        65535,
-        "The value that is white in 16-bit images; 4095 for 12 bits in the low end of each word.",
-        low=1,
-        high=65535,
-    ),
-    Setting("lazy", True, "Work only while somebody subscribes to an output."),
-    Setting("diagnostics_period", 1.0, "Seconds between two messages on /diagnostics.", Change.START, 0.1, 60.0),
-)
+_LATER = "takes effect on configure: deactivate and clean up the node, then set it."
+_LOADED = ("model", "runtime")
+QOS_OVERRIDES = "qos_overrides"  # rclpy's own, which end in names such as depth
 
 
 class Parameters:
@@ -141,42 +39,89 @@ class Parameters:
         for name, meant in misspelt(start_values).items():
             node.get_logger().warning(f"There is no parameter '{name}'; did you mean '{meant}'?")
         node.add_on_set_parameters_callback(self._check)
+        self.for_cameras()
 
     def __getitem__(self, name: str) -> Any:
         """Return the present value; KeyError for a name that is not in the table."""
         value = self._node.get_parameter(name).value
-        return float(value) if isinstance(_BY_NAME[name].default, float) else value
+        return float(value) if isinstance(BY_NAME[name].default, float) else value
+
+    def for_cameras(self) -> dict[str, CameraSettings]:
+        """
+        Return the settings of each camera by its name.
+
+        Raises IllumiganError where a camera that is none is given a setting, or one is given a value that it cannot
+        have.
+        """
+        cameras: list[str] = self["cameras"]
+        own = {_prefix(camera) for camera in cameras} - {""}
+        for name, parameter in self._node._parameter_overrides.items():
+            prefix, _, setting = name.rpartition(".")
+            if not prefix or setting not in BY_NAME or prefix.startswith(QOS_OVERRIDES):
+                continue
+            if prefix not in own:
+                known = ", ".join(sorted(own)) or "none, see the parameter cameras"
+                raise IllumiganError(f"{name} is set, but there is no camera {prefix!r}; there are: {known}.")
+            complaint = _own_complaint(BY_NAME[setting], parameter.value)
+            if complaint:
+                raise IllumiganError(f"The parameter {prefix}.{complaint}")
+        return {camera: CameraSettings(self, self._node, camera) for camera in cameras}
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
-            setting = _BY_NAME.get(parameter.name)
-            if setting is None:  # use_sim_time and its like belong to rclpy
+            prefix, _, name = parameter.name.rpartition(".")
+            setting = BY_NAME.get(name)
+            if setting is None or prefix.startswith(QOS_OVERRIDES):  # use_sim_time and its like belong to rclpy
                 continue
-            complaint = setting.complaint(parameter.value)
+            if prefix and parameter.type_ == parameter.Type.NOT_SET:  # as it is declared, and to take it back
+                continue
+            complaint = _own_complaint(setting, parameter.value) if prefix else setting.complaint(parameter.value)
             if complaint is None and setting.change is Change.UNCONFIGURED and self._is_configured():
-                complaint = f"{setting.name} takes effect on configure: deactivate and clean up the node, then set it."
+                complaint = f"{setting.name} {_LATER}"
+            if complaint is None and name in _LOADED and self._is_configured() and self["engine_build"] != "never":
+                complaint = f"{name}, with engine_build, {_LATER}"
             if complaint:
                 return SetParametersResult(successful=False, reason=complaint)
         return SetParametersResult(successful=True)
 
 
-def misspelt(names: Iterable[str]) -> dict[str, str]:
-    """Map each name that is not in the table, but nearly, to the one that was probably meant."""
-    guesses = {name: difflib.get_close_matches(name, _BY_NAME, 1, 0.8) for name in names if name not in _BY_NAME}
-    return {name: guess[0] for name, guess in guesses.items() if guess}
+class CameraSettings:
+    """The settings of one camera: its own where it has one (`front.strength`), the node's otherwise."""
+
+    def __init__(self, parameters: Parameters, node: Node, camera: str) -> None:
+        self._parameters = parameters
+        self._node = node
+        self._prefix = _prefix(camera)
+        for setting in SETTINGS if self._prefix else ():
+            name = f"{self._prefix}.{setting.name}"
+            if not setting.is_for_node and not node.has_parameter(name):
+                node.declare_parameter(name, None, _own_descriptor(setting, camera))
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the present value; KeyError for a name that is not in the table."""
+        own = self._node.get_parameter(f"{self._prefix}.{name}").value if self._prefix else None
+        if own is None:
+            return self._parameters[name]
+        return float(own) if isinstance(BY_NAME[name].default, float) else own
 
 
-def markdown_table() -> str:
-    """Return the table as Markdown, for the documentation."""
-    rows = ["| Parameter | Default | Allowed | May change | What it does |", "|---|---|---|---|---|"]
-    for row in SETTINGS:
-        default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
-        allowed = row.allowed.replace("|", r"\|")
-        rows.append(f"| `{row.name}` | `{default}` | {allowed} | {row.change.value} | {row.description} |")
-    return "\n".join(rows) + "\n"
+def _prefix(camera: str) -> str:
+    """Return what stands before the names of a camera's own parameters."""
+    return camera.strip("/").replace("/", ".")
 
 
-_BY_NAME = {setting.name: setting for setting in SETTINGS}
+def _own_complaint(setting: Setting, value: object) -> str | None:
+    if setting.is_for_node:
+        return f"{setting.name} is for the whole node; set it without a camera's name."
+    return setting.complaint(value)
+
+
+def _own_descriptor(setting: Setting, camera: str) -> ParameterDescriptor:
+    return ParameterDescriptor(
+        description=f"As {setting.name}, for the camera {camera} alone. {setting.description}",
+        additional_constraints=f"Allowed: {setting.allowed}. May change: {setting.change.value}.",
+        dynamic_typing=True,  # it has no value until it is set
+    )
 
 
 def _descriptor(setting: Setting) -> ParameterDescriptor:

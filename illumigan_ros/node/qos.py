@@ -6,7 +6,6 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rclpy.clock import Clock, ClockType
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.subscription import Subscription
 
@@ -20,15 +19,17 @@ except ImportError:  # Humble
 if TYPE_CHECKING:
     from rclpy.node import Node
 
-FOLLOW_PERIOD = 0.2  # seconds between two looks at who publishes
+LATCHED = DurabilityPolicy.TRANSIENT_LOCAL
 _HAS_MESSAGE_INFO = hasattr(Subscription, "CallbackType")  # not in Humble
 
 
-def image_qos(depth: int, reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE) -> QoSProfile:
-    """Return volatile keep-last QoS; reliable serves reliable and best-effort subscribers alike."""
-    return QoSProfile(
-        history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=DurabilityPolicy.VOLATILE
-    )
+def image_qos(
+    depth: int,
+    reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE,
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    """Return keep-last QoS; for outputs, reliable serves reliable and best-effort subscribers alike."""
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=reliability, durability=durability)
 
 
 def matching_reliability(publishers: Sequence[ReliabilityPolicy]) -> ReliabilityPolicy:
@@ -41,14 +42,19 @@ class FollowingSubscription:
     """
     A subscription whose reliability is that of its publishers.
 
-    `reliability` is auto, reliable or best_effort. Auto looks at the publishers as soon as one is matched (every 0.2 s
-    on Humble and for publishers that cannot be matched) and subscribes anew when the answer changes. With no publisher
-    yet, it is best effort, which matches all of them: frames that a reliable publisher sends in the moment until the
-    reliable subscription is matched, too, can be lost like those of any best-effort stream. Where each of the first
+    `reliability` is auto, reliable or best_effort. Auto looks at the publishers as soon as one is matched (with
+    `follow` on Humble, and for publishers that cannot be matched) and subscribes anew when the answer changes. With no
+    publisher yet, it is best effort, which matches all of them: frames that a reliable publisher sends in the moment
+    until the reliable subscription is matched can be lost like those of any best-effort stream. Where each of the first
     frames counts, choose reliable.
 
-    `callback(message, info)` gets rclpy's message info, or an empty one on Humble, which has none. While one
-    subscription takes over from the other both stay open, and a frame that came through both is delivered once.
+    The one subscription ends before the other begins. Two at a time would lose no frame, but share the memory of what
+    they receive, and Fast DDS 3.2.3 was seen to hang for ever in taking from one while the other came and went.
+
+    `callback(message, info)` gets rclpy's message info, or an empty one on Humble, which has none. With `latched`, one
+    more subscription gets what publishers that keep their last messages (transient local) have sent before we came;
+    what they send later is then delivered twice. It is made once there is such a publisher: others would log a warning
+    about it.
     """
 
     def __init__(
@@ -60,23 +66,19 @@ class FollowingSubscription:
         *,
         reliability: str,
         depth: int,
+        latched: bool = False,
     ) -> None:
         self._node = node
         self._message_type = message_type
         self._topic = topic
         self._callback = callback
         self._depth = depth
-        self._generation = 0
-        self._previous: Subscription | None = None
-        self._seen: set[tuple[int, int]] = set()
-        self._timer = None
-        self._follows = reliability == "auto"
-        if self._follows:
-            self._current = self._subscribe(self._wanted())
-            # A steady clock, so that a paused simulation does not stop us from following.
-            self._timer = node.create_timer(FOLLOW_PERIOD, self._follow, clock=Clock(clock_type=ClockType.STEADY_TIME))
-        else:
-            self._current = self._subscribe(ReliabilityPolicy[reliability.upper()])
+        self._wants_latched = latched
+        self._latched: Subscription | None = None
+        # Up to Jazzy, rclpy does not say whose message it is: it is known only while there is a single publisher.
+        self._only_publisher: bytes | None = None
+        self._fixed = None if reliability == "auto" else ReliabilityPolicy[reliability.upper()]
+        self._current = self._subscribe(self._look())
 
     @property
     def reliability(self) -> str:
@@ -93,68 +95,48 @@ class FollowingSubscription:
         gid = info.get("publisher_gid")
         if gid:
             return bytes(gid["data"])
-        # Up to Jazzy, rclpy does not say whose message it is: it is known only while there is a single publisher.
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
-        return bytes(publishers[0].endpoint_gid) if len(publishers) == 1 else None
+        return self._only_publisher
 
     def destroy(self) -> None:
         """Unsubscribe."""
-        if self._timer is not None:
-            self._node.destroy_timer(self._timer)
-        self._drop_previous()
+        if self._latched is not None:
+            self._node.destroy_subscription(self._latched)
         self._node.destroy_subscription(self._current)
 
-    def _wanted(self) -> ReliabilityPolicy:
-        topic = self._node.resolve_topic_name(self._topic)
-        publishers = self._node.get_publishers_info_by_topic(topic)
-        return matching_reliability([publisher.qos_profile.reliability for publisher in publishers])
-
-    def _follow(self) -> None:
-        wanted = self._wanted()
+    def follow(self) -> None:
+        """Look at the publishers and subscribe anew where their reliability wants it; to be called now and then."""
+        wanted = self._look()
         if wanted == self._current.qos_profile.reliability:
             return
-        self._drop_previous()
-        self._previous = self._current
-        self._generation += 1
+        self._node.destroy_subscription(self._current)
         self._current = self._subscribe(wanted)
         self._node.get_logger().debug(f"{self.topic} is now subscribed to as {self.reliability}.")
 
-    def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
-        generation = self._generation
+    def _look(self) -> ReliabilityPolicy:
+        """Look at who publishes; return the reliability that suits them."""
+        publishers = self._node.get_publishers_info_by_topic(self._node.resolve_topic_name(self._topic))
+        self._only_publisher = bytes(publishers[0].endpoint_gid) if len(publishers) == 1 else None
+        if self._wants_latched and any(one.qos_profile.durability == LATCHED for one in publishers):
+            self._wants_latched = False
+            qos = image_qos(self._depth, durability=LATCHED)
+            self._latched = self._node.create_subscription(
+                self._message_type, self._topic, lambda message: self._callback(message, {}), qos
+            )
+        return self._fixed or matching_reliability([publisher.qos_profile.reliability for publisher in publishers])
 
+    def _subscribe(self, reliability: ReliabilityPolicy) -> Subscription:
         def with_info(message: Any, info: Any) -> None:
-            self._deliver(generation, message, info)
+            self._callback(message, info)
 
         def without_info(message: Any) -> None:
-            self._deliver(generation, message, {})
-
-        def matched(_: Any) -> None:
-            if generation == self._generation:
-                self._follow()
+            self._callback(message, {})
 
         callback: Any = with_info if _HAS_MESSAGE_INFO else without_info
         qos = image_qos(self._depth, reliability)
         subscribe = functools.partial(self._node.create_subscription, self._message_type, self._topic, callback, qos)
-        if not (self._follows and _TELLS_MATCHES):
+        if not _TELLS_MATCHES:
             return subscribe()
         try:
-            return subscribe(event_callbacks=SubscriptionEventCallbacks(matched=matched))
+            return subscribe(event_callbacks=SubscriptionEventCallbacks(matched=lambda _: self.follow()))
         except UnsupportedEventTypeError:  # by the middleware
             return subscribe()
-
-    def _deliver(self, generation: int, message: Any, info: Any) -> None:
-        stamp = (message.header.stamp.sec, message.header.stamp.nanosec)
-        if generation < self._generation:
-            self._seen.add(stamp)
-        else:
-            self._drop_previous()
-            if stamp in self._seen:
-                self._seen.discard(stamp)
-                return
-            self._seen.clear()
-        self._callback(message, info)
-
-    def _drop_previous(self) -> None:
-        if self._previous is not None:
-            self._node.destroy_subscription(self._previous)
-            self._previous = None

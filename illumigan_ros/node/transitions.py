@@ -10,8 +10,16 @@ from lifecycle_msgs.srv import ChangeState
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 
 from illumigan_model.errors import first_line
+from illumigan_ros.node.watchdog import Watchdog
 
-AnyNode = TypeVar("AnyNode", bound=LifecycleNode)
+
+class WatchedNode(LifecycleNode):
+    """A lifecycle node whose main loop is watched, except in its transitions, which may load a model for minutes."""
+
+    watchdog: Watchdog
+
+
+AnyNode = TypeVar("AnyNode", bound=WatchedNode)
 Transition = Callable[[AnyNode, LifecycleState], TransitionCallbackReturn]
 
 
@@ -21,7 +29,8 @@ def logged(transition: Transition[AnyNode]) -> Transition[AnyNode]:
     @functools.wraps(transition)
     def run(node: AnyNode, state: LifecycleState) -> TransitionCallbackReturn:
         try:
-            return transition(node, state)
+            with node.watchdog.resting():
+                return transition(node, state)
         except Exception as error:
             if node.context.ok():  # after Ctrl-C, everything fails
                 node.get_logger().error(f"{transition.__name__} failed: {type(error).__name__}: {error}")

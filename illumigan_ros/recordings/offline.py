@@ -17,6 +17,7 @@ from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, write_picture
 from illumigan_model.system.files import make_folder, require_other_place, shown
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
+from illumigan_ros.node.white_level import WhiteLevelWatch
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, decode, image_cdr
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
@@ -200,7 +201,7 @@ def enhance_bag(
     The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
     cannot be read are named in the result. Raises FrameError if the new bag cannot be written; then none is left.
     """
-    result = BatchResult()
+    result, watch = BatchResult(), WhiteLevelWatch()
     with BagWriter(out) as bag:
         bag.add_topic(ENHANCED_TOPIC, IMAGE)
         bag.add_topic(ATTENTION_TOPIC, IMAGE)
@@ -211,8 +212,8 @@ def enhance_bag(
                 continue
             try:
                 image = decode(message)
-                is_raw = message.topic == CAMERA_TOPICS[IMAGE]
-                frame = to_bgr(image, white_16bit) if is_raw else compressed_to_bgr(image)
+                read = to_bgr if message.topic == CAMERA_TOPICS[IMAGE] else compressed_to_bgr
+                frame = read(image, white_16bit, watch, deep=True)
                 stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
                 recorded = message.time_ns / NANOSECONDS
                 enhanced = enhancer.enhance(frame, stamp / NANOSECONDS or None, recorded)  # no camera stamps with 0
@@ -227,5 +228,7 @@ def enhance_bag(
         if not (result.done or result.kept):
             why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
             raise FrameError(f"No image of {source.name} {why}")
+    watch.finish()
+    result.warnings += [watch.warning] if watch.warning else []
     result.losses += source.losses
     return result

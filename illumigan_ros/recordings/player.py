@@ -17,6 +17,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError
+from illumigan_ros.node.topics import transport_topic
 from illumigan_ros.recordings.cdr import CAMERA_INFO, header_stamp_ns, restamped
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.recordings.messages import BagMessage
@@ -67,6 +68,12 @@ def read_ahead(messages: Iterator[BagMessage]) -> Generator[BagMessage, None, No
             thread.join(CLOCK_PERIOD)
 
 
+def topic_of(node: Node, msgtype: str) -> str:
+    """Return the topic that messages of this type are published on, see transport_topic."""
+    base, _, transport = CAMERA_TOPICS[msgtype].partition("/")
+    return transport_topic(node, base, transport) if transport else base
+
+
 class NewStamps:
     """Stamps that rise from frame to frame; an image and the camera_info that share a stamp share the new one, too."""
 
@@ -102,12 +109,11 @@ class Player:
         from sensor_msgs import msg
 
         types = [footage.image_type] + ([CAMERA_INFO] if footage.has_camera_info else [])
-        self._publishers = {
-            CAMERA_TOPICS[kind]: node.create_publisher(
-                getattr(msg, kind.split("/")[-1]), CAMERA_TOPICS[kind], QUEUE_DEPTH
-            )
-            for kind in types
-        }
+        self._publishers = {}
+        for kind in types:
+            message_class = getattr(msg, kind.split("/")[-1])
+            topic = topic_of(node, kind)
+            self._publishers[CAMERA_TOPICS[kind]] = node.create_publisher(message_class, topic, QUEUE_DEPTH)
         self._image_topic = CAMERA_TOPICS[footage.image_type]
         self._clock = node.create_publisher(Clock, "/clock", QoSProfile(depth=1)) if clock else None
         self._restamp = restamp

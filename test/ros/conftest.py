@@ -64,26 +64,43 @@ class Bench:
 
     def _listen(self, topics: tuple[str, ...] | None) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
+
+        outputs = ("enhanced/image", "attention/image", "enhanced/camera_info", "enhanced/image/compressed")
+        everything = [f"/{topic}" for topic in (*outputs, "debug/side_by_side")]
+        for topic in everything if topics is None else topics:
+            self.listen(topic)
+        self.client.create_subscription(DiagnosticArray, "/diagnostics", self.received["/diagnostics"].append, 50)
+
+    def listen(self, topic: str) -> Any:
+        """Subscribe to an output, whose name tells its type."""
         from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-        kinds = {
-            "/enhanced/image": Image,
-            "/attention/image": Image,
-            "/enhanced/camera_info": CameraInfo,
-            "/enhanced/image/compressed": CompressedImage,
-            "/debug/side_by_side": Image,
-        }
-        for topic, kind in kinds.items():
-            if topics is None or topic in topics:
-                self.client.create_subscription(kind, topic, self.received[topic].append, 50)
-        self.client.create_subscription(DiagnosticArray, "/diagnostics", self.received["/diagnostics"].append, 50)
+        kinds = {"camera_info": CameraInfo, "compressed": CompressedImage}
+        kind = kinds.get(topic.rpartition("/")[2], Image)
+        return self.client.create_subscription(kind, topic, self.received[topic].append, 50)
 
     def camera(self, kind: type, topic: str = "/image", qos: Any = 50) -> Any:
         """Make a publisher and wait until it and the node, and the node and we, know each other."""
         publisher = self.client.create_publisher(kind, topic, qos)
         self.wait(lambda: publisher.get_subscription_count() > 0 and self.node.count_publishers(topic) > 0)
-        self.wait(lambda: self.client.count_publishers("/enhanced/image") > 0)
+        self.wait(lambda: self._is_followed(topic) and publisher.get_subscription_count() > 0)
+        self.wait(lambda: all(out.get_subscription_count() for out in self._outputs()))
         return publisher
+
+    def _is_followed(self, topic: str) -> bool:
+        """Return whether the subscription that we see is the one that suits all publishers, if it is to follow them."""
+        from illumigan_ros.node.qos import matching_reliability
+
+        if self.node.get_parameter("input_reliability").value != "auto":
+            return True
+        publishers = self.node.get_publishers_info_by_topic(topic)
+        wanted = matching_reliability([one.qos_profile.reliability for one in publishers])
+        found = [one.qos_profile.reliability for one in self.client.get_subscriptions_info_by_topic(topic)]
+        return bool(found) and set(found) == {wanted}
+
+    def _outputs(self) -> list[Any]:
+        """Return the node's publishers that we listen to."""
+        return [publisher for publisher in self.node.publishers if publisher.topic_name in self.received]
 
     def wait(self, condition: Callable[[], Any]) -> Any:
         """Return the first true answer; fail when none comes for very long."""
@@ -99,13 +116,14 @@ class Bench:
         """Wait for the message with this stamp (whole seconds) on a topic."""
         return self.wait(lambda: next((m for m in self.received[topic] if m.header.stamp.sec == stamp), None))
 
-    def statuses(self) -> list[Any]:
-        """Return every DiagnosticStatus that has come so far."""
-        return [array.status[0] for array in list(self.received["/diagnostics"])]
+    def statuses(self, camera: str = "stream") -> list[Any]:
+        """Return every DiagnosticStatus of a camera that has come so far; the node's own is called stream."""
+        statuses = [status for array in list(self.received["/diagnostics"]) for status in array.status]
+        return [status for status in statuses if status.name.endswith(f": {camera}")]
 
-    def diagnostics(self) -> dict[str, str]:
-        """Return the values of the latest /diagnostics, with its message and level among them."""
-        statuses = self.statuses()
+    def diagnostics(self, camera: str = "stream") -> dict[str, str]:
+        """Return the values of a camera in the latest /diagnostics, with its message and level among them."""
+        statuses = self.statuses(camera)
         if not statuses:
             return {}
         status = statuses[-1]
@@ -184,9 +202,7 @@ def as_sqlite() -> Callable[[Path], Path]:
     return replace
 
 
-@pytest.fixture
-def bench() -> Iterator[Callable[..., Bench]]:
-    """Make benches that are closed after the test."""
+def _benches() -> Iterator[Callable[..., Bench]]:
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     benches: list[Bench] = []
 
@@ -201,3 +217,15 @@ def bench() -> Iterator[Callable[..., Bench]]:
     yield make
     for made in benches:
         made.close()
+
+
+@pytest.fixture
+def bench() -> Iterator[Callable[..., Bench]]:
+    """Make benches that are closed after the test."""
+    yield from _benches()
+
+
+@pytest.fixture(scope="module")
+def make_bench() -> Iterator[Callable[..., Bench]]:
+    """Make benches that are closed after the module's tests, for cases that can share one."""
+    yield from _benches()

@@ -178,7 +178,7 @@ def test_a_runtime_that_fails_on_a_frame_hands_it_to_the_next_one(fault, thumbna
     wanted = enhancer.enhance(night, 0.0).image
     said = []
     chain = RuntimeChain("curve_grid", ("onnxruntime", "openvino-1999", "torch"), 1, on_takeover=said.append)
-    enhancer._runtime, enhancer.runtime_reasons = chain, chain.notes
+    enhancer.change_runtime(chain, chain.notes)
     enhancer.reset()
     if fault == "refuses":
         chain._runtime.input = "no such input"

@@ -102,7 +102,7 @@ def test_the_built_in_drive_comes_out_brighter_with_its_stamps_untouched(tmp_pat
     assert report["mean_luma_out"] > report["mean_luma_in"] > 0
     assert report["latency_p95_ms"] >= report["latency_p50_ms"] > 0
     assert report["runtime"] == "onnxruntime"
-    assert report["node"]["frames failed"] == "0"
+    assert report["node"]["frames rejected"] == "0"
 
     with VideoReader(out / "side_by_side.mp4") as video:
         frames = [shown.picture for shown in video]

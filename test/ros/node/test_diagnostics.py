@@ -8,10 +8,15 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
 from illumigan_model.enhancer import Report
-from illumigan_ros.node.diagnostics import (
+from illumigan_ros.node.diagnostics import diagnostic_array, status
+from illumigan_ros.node.statistics import (
+    ENHANCED,
     ENHANCEMENT_FAILED,
+    PASSED,
+    REJECTED,
+    SKIPPED,
+    Outcome,
     StreamStatistics,
-    diagnostic_array,
 )
 
 
@@ -23,6 +28,13 @@ def test_frames_that_the_middleware_lost_are_counted_for_each_publisher():
     assert (values["frames in"], values["frames lost in transport"]) == ("5", "2")
 
 
+def test_a_frame_that_comes_late_was_not_lost():
+    statistics = StreamStatistics()
+    for sequence in (1, 2, 5, 3, 6, 4, 7):
+        statistics.count_received(sequence, b"camera")
+    assert statistics.values()["frames lost in transport"] == "0"
+
+
 def test_where_publishers_cannot_be_told_apart_nothing_is_said_of_losses():
     statistics = StreamStatistics()
     statistics.count_received()
@@ -30,16 +42,25 @@ def test_where_publishers_cannot_be_told_apart_nothing_is_said_of_losses():
     assert statistics.values()["frames lost in transport"] == "unknown"
 
 
-def test_what_failed_is_counted_by_reason_and_the_last_error_is_quoted():
+def test_each_frame_is_in_work_until_it_is_in_one_count_by_fate_and_reason():
     statistics = StreamStatistics()
-    statistics.count_failed("damaged", ValueError("cut off"))
-    statistics.count_passed_through(ENHANCEMENT_FAILED, RuntimeError("no more memory"))
-    statistics.count_passed_through("daylight")
-    values = statistics.values()
-    assert values["frames failed: damaged"] == values["frames passed through: daylight"] == "1"
+    for outcome in (
+        Outcome(REJECTED, "damaged", "cut off"),
+        Outcome(PASSED, ENHANCEMENT_FAILED, "no more memory"),
+        Outcome(PASSED, "daylight"),
+        Outcome(SKIPPED, "too old"),
+        Outcome(ENHANCED),
+    ):
+        statistics.count_received()
+        assert statistics.counts()["in work"] == 1
+        statistics.settle(outcome)
+    values, counts = statistics.values(), statistics.counts()
+    assert values["frames rejected: damaged"] == values["frames passed through: daylight"] == "1"
+    assert (values["frames passed through"], values["frames skipped"], values["frames enhanced"]) == ("2", "1", "1")
     assert values["last error"] == "no more memory"
-    assert values["last frame"] == "unchanged: daylight"
-    assert statistics.counts()["failed"] == 2  # daylight is none
+    assert values["last frame"] == "enhanced"
+    assert (counts["received"], counts["out"], counts["in work"]) == (5, 3, 0)
+    assert counts["failed"] == 2  # daylight is none
 
 
 def test_latency_age_and_the_enhancers_report_are_of_the_frames_that_went_out():
@@ -48,19 +69,16 @@ def test_latency_age_and_the_enhancers_report_are_of_the_frames_that_went_out():
     for latency, age in ((0.010, 0.050), (0.020, None), (0.030, 0.070)):
         statistics.count_published(latency, age)
     values = statistics.values()
-    assert (values["frames out"], values["latency p50 ms"], values["age of stamp p50 ms"]) == ("3", "20.0", "60.0")
-    statistics.count_processed(Report("onnxruntime", {"total": 4.0}, None, 0.1, 0.4))
+    assert (values["latency p50 ms"], values["age of stamp p50 ms"]) == ("20.0", "60.0")
+    statistics.settle(Outcome(ENHANCED, report=Report("onnxruntime", {"total": 4.0}, None, 0.1, 0.4)))
     values = statistics.values()
-    assert (values["last frame"], values["mean luma out"], values["stage total ms"]) == ("enhanced", "0.400", "4.00")
-    statistics.count_processed(Report("onnxruntime", {"total": 1.0}, "daylight", 0.6, 0.6))
-    assert statistics.values()["frames passed through: daylight"] == "1"
+    assert (values["last frame"], values["mean luma out"]) == ("enhanced", "0.400")
+    assert values["stage total p50 ms"] == values["stage total p95 ms"] == "4.0"
 
 
 def test_a_status_has_every_value_as_text():
-    array = diagnostic_array(
-        Time(sec=5), name="/enhance: stream", level=DiagnosticStatus.WARN, message="No frames arrive.",
-        values={"frames in": "0"}, hardware_id="/image",
-    )  # fmt: skip
-    (status,) = array.status
-    assert (array.header.stamp.sec, status.level, status.hardware_id) == (5, DiagnosticStatus.WARN, "/image")
-    assert [(pair.key, pair.value) for pair in status.values] == [("frames in", "0")]
+    told = status("/enhance: stream", (DiagnosticStatus.WARN, "No frames arrive."), {"frames in": "0"}, "/image")
+    array = diagnostic_array(Time(sec=5), [told])
+    (found,) = array.status
+    assert (array.header.stamp.sec, found.level, found.hardware_id) == (5, DiagnosticStatus.WARN, "/image")
+    assert [(pair.key, pair.value) for pair in found.values] == [("frames in", "0")]

@@ -32,6 +32,19 @@ sys.exit(enhance_node.main())
 """
 
 
+WITH_A_CALL_THAT_HANGS = """
+import ctypes, sys
+from illumigan_ros.node import enhance_node
+
+def hang(node):
+    if node._worker:
+        ctypes.PyDLL(None).pause()  # in C, with Python's lock held
+
+enhance_node.EnhanceNode._tell = hang
+sys.exit(enhance_node.main())
+"""
+
+
 def start(*arguments: str, program: tuple[str, ...] = NODE) -> subprocess.Popen:
     command = [sys.executable, *program, "--ros-args", *arguments]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "RCUTILS_LOGGING_USE_STDOUT": "1"}
@@ -140,6 +153,28 @@ def test_the_shipped_parameter_file_starts_it_and_a_misspelt_name_is_noticed():
     node = start("--params-file", str(ROOT / "config/enhance.yaml"), "-p", "strenght:=0.5", "-p", "use_sim_time:=true")
     try:
         assert "did you mean 'strength'" in wait_for_line(node, "strenght")
+        wait_for_line(node, "Active")
+    finally:
+        node.send_signal(signal.SIGINT)
+        node.communicate(timeout=PATIENCE)
+    assert node.returncode == 0
+
+
+def test_a_node_that_hangs_in_c_is_ended_with_a_traceback():
+    node = start("-p", "watchdog_s:=1.0", "-p", "diagnostics_period:=0.2", program=("-c", WITH_A_CALL_THAT_HANGS))
+    try:
+        wait_for_line(node, "Active")
+        output, _ = node.communicate(timeout=PATIENCE)
+    finally:
+        node.kill()
+    assert node.returncode == 1
+    assert "in hang" in output
+
+
+def test_the_watchdog_sees_no_hang_in_a_model_that_takes_long_to_load():
+    slow = WITH_A_CALL_THAT_HANGS.replace("_tell = hang", "_load = lambda *_: __import__('time').sleep(2.5)")
+    node = start("-p", "watchdog_s:=1.0", program=("-c", slow))
+    try:
         wait_for_line(node, "Active")
     finally:
         node.send_signal(signal.SIGINT)

@@ -12,8 +12,8 @@ from illumigan_ros.node.messages import (
     EncodingError,
     compressed_from_bgr,
     compressed_to_bgr,
+    from_attention,
     from_bgr,
-    from_mono,
     to_bgr,
 )
 
@@ -155,51 +155,6 @@ def test_an_unreadable_encoding_is_named_with_what_would_work(picture, encoding)
         to_bgr(message(picture, encoding, 48, 32))
 
 
-def compressed(data: bytes, format_: str) -> SimpleNamespace:
-    return SimpleNamespace(data=array.array("B", data), format=format_)
-
-
-@pytest.mark.parametrize("format_", ["jpg", "jpeg", "bgr8; jpeg compressed bgr8", "rgb8; jpeg compressed bgr8", ""])
-def test_jpeg_decodes_under_every_name(picture, format_):
-    image = compressed_to_bgr(compressed(cv2.imencode(".jpg", picture)[1].tobytes(), format_))
-    assert np.abs(image.astype(int) - picture).mean() < 6
-
-
-def test_png_decodes_exactly(picture):
-    image = compressed_to_bgr(compressed(cv2.imencode(".png", picture)[1].tobytes(), "png"))
-    np.testing.assert_array_equal(image, picture)
-
-
-def test_a_grey_jpeg_has_three_channels(picture):
-    assert compressed_to_bgr(compressed(cv2.imencode(".jpg", picture[:, :, 0])[1].tobytes(), "jpg")).shape == (
-        32,
-        48,
-        3,
-    )
-
-
-def test_corrupt_pictures_are_refused(picture):
-    jpeg = cv2.imencode(".jpg", picture)[1].tobytes()
-    for data in (b"", b"\xff", b"no picture at all", jpeg[: len(jpeg) // 2], jpeg[10:]):
-        with pytest.raises(FrameError, match="jpeg"):
-            compressed_to_bgr(compressed(data, "jpeg"))
-
-
-def with_preview(jpeg: bytes, preview: bytes) -> bytes:
-    """Put a whole little JPEG into the header, as cameras do."""
-    return jpeg[:2] + b"\xff\xe1" + (len(preview) + 2).to_bytes(2, "big") + preview + jpeg[2:]
-
-
-@pytest.mark.parametrize("padding", [b"", b"\0" * 5000, b"\xff" * 5000])
-def test_a_jpeg_in_a_padded_buffer_is_whole_and_one_without_its_end_is_not(picture, padding):
-    jpeg = with_preview(cv2.imencode(".jpg", picture)[1].tobytes(), cv2.imencode(".jpg", picture[:8, :8])[1].tobytes())
-    image = compressed_to_bgr(compressed(jpeg + padding, "jpeg"))
-    assert np.abs(image.astype(int) - picture).mean() < 6
-    for cut in (jpeg[:-2], jpeg[: -len(jpeg) // 4]):
-        with pytest.raises(FrameError, match="cut off"):
-            compressed_to_bgr(compressed(cut + padding, "jpeg"))
-
-
 def test_written_messages_read_back(picture):
     messages = pytest.importorskip("std_msgs.msg", reason="ROS messages are not installed")
     header = messages.Header(frame_id="camera_optical_frame")
@@ -209,7 +164,7 @@ def test_written_messages_read_back(picture):
     assert (view.encoding, view.step, view.width, view.height) == ("bgr8", 144, 48, 32)
     assert view.header == header
     np.testing.assert_array_equal(to_bgr(view), picture)
-    mono = from_mono(picture[:, :, 0], header)
+    mono = from_attention(picture[:, :, 0], header)
     assert (mono.encoding, mono.step) == ("mono8", 48)
     np.testing.assert_array_equal(to_bgr(mono)[:, :, 2], picture[:, :, 0])
     jpeg = compressed_from_bgr(picture, header, quality=95)

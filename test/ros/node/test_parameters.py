@@ -8,7 +8,7 @@ pytest.importorskip("rcl_interfaces", reason="ROS is not installed")
 
 import yaml
 
-from illumigan_ros.node.parameters import SETTINGS, markdown_table, misspelt
+from illumigan_ros.node.settings import SETTINGS, markdown_table, misspelt
 
 ROOT = Path(__file__).resolve().parents[3]
 

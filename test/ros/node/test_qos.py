@@ -37,10 +37,11 @@ def node():
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(made)
 
-    def wait(condition):
+    def wait(condition, follow=lambda: None):
         deadline = time.monotonic() + PATIENCE
         while not condition():
             assert time.monotonic() < deadline
+            follow()
             executor.spin_once(0.02)
 
     made.wait = wait
@@ -57,7 +58,11 @@ def test_the_subscription_follows_its_publishers_and_delivers_each_frame_once(no
     )
     assert (following.topic, following.reliability) == ("/image", "best_effort")
     publisher = node.create_publisher(Image, "image", image_qos(5))
-    node.wait(lambda: following.reliability == "reliable" and publisher.get_subscription_count() > 0)
+    node.wait(lambda: following.reliability == "reliable")
+    node.wait(
+        lambda: [one.qos_profile.reliability for one in node.get_subscriptions_info_by_topic("/image")] == [RELIABLE]
+    )
+    node.wait(lambda: publisher.get_subscription_count() > 0)
     for second in range(1, 6):
         message = Image()
         message.header.stamp.sec = second
@@ -65,9 +70,9 @@ def test_the_subscription_follows_its_publishers_and_delivers_each_frame_once(no
         node.wait(lambda second=second: received[-1:] == [second])
     assert received == [1, 2, 3, 4, 5]
     second_camera = node.create_publisher(Image, "image", image_qos(5, BEST_EFFORT))
-    node.wait(lambda: following.reliability == "best_effort")
+    node.wait(lambda: following.reliability == "best_effort", following.follow)
     node.destroy_publisher(second_camera)
-    node.wait(lambda: following.reliability == "reliable")
+    node.wait(lambda: following.reliability == "reliable", following.follow)
     following.destroy()
     node.wait(lambda: node.count_subscribers("/image") == 0)
 
