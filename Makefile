@@ -18,7 +18,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test test-jazzy test-oldest lint gpu-check clean
+.PHONY: demo test test-jazzy test-oldest lint soak gpu-check clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -40,6 +40,10 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
 	@mkdir -p .mypy_cache && ln -sfn ../training .mypy_cache/illumigan_training  # under its import name
 	MYPYPATH=.mypy_cache $(VENV)/bin/mypy -p illumigan_model -p illumigan_ros -p illumigan_training
+
+# Ten minutes of everything that robots do to a node; exit code 1 on any breach.
+soak: $(VENV)/.ready-to-run
+	$(VENV)/bin/python -m illumigan_ros.measure.soak
 
 # Needs an NVIDIA card, and a TORCH that is built for it, as the default is on x86-64.
 gpu-check: $(VENV)/.ready-to-test

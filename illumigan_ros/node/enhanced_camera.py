@@ -135,8 +135,12 @@ class EnhancedCamera:
         return 1000 * (time.monotonic() - frame.arrived if age is None else age) > limit
 
     def _decode(self, message: Any) -> np.ndarray:
-        read = to_bgr if hasattr(message, "encoding") else compressed_to_bgr
-        image = read(message, self.settings["white_16bit"], self._white_level, deep=True)
+        white = self.settings["white_16bit"]
+        if hasattr(message, "encoding"):
+            image = to_bgr(message, white, self._white_level, deep=True)
+        else:
+            most = self.settings["max_pixels"]
+            image = compressed_to_bgr(message, white, self._white_level, deep=True, max_pixels=most)
         if self._white_level.warning:
             self._node.get_logger().warning(self._white_level.warning)
             self._white_level.warning = ""

@@ -16,7 +16,7 @@ import numpy as np
 from illumigan_model import jpeg
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE, to_full_range
-from illumigan_ros.node.compressed_format import mosaic_of, why_no_picture
+from illumigan_ros.node.compressed_format import claimed_pixels, mosaic_of, why_no_picture
 from illumigan_ros.node.white_level import WhiteLevelWatch
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 JPEG_FORMAT = "bgr8; jpeg compressed bgr8"
 LONGEST_NAME = 60
+MOST_PIXELS = 1 << 26  # more than most cameras have; a small file can claim any number
 
 
 class EncodingError(FrameError):
@@ -106,7 +107,12 @@ def to_bgr(
 
 
 def compressed_to_bgr(
-    message: Any, white_16bit: int = FULL_RANGE, watch: WhiteLevelWatch | None = None, *, deep: bool = False
+    message: Any,
+    white_16bit: int = FULL_RANGE,
+    watch: WhiteLevelWatch | None = None,
+    *,
+    deep: bool = False,
+    max_pixels: int = MOST_PIXELS,
 ) -> np.ndarray:
     """
     Return the picture in a sensor_msgs/CompressedImage (JPEG, PNG, TIFF, WebP, ...) as to_bgr does.
@@ -116,13 +122,16 @@ def compressed_to_bgr(
     illumigan_model.jpeg. 16-bit pictures are scaled as in to_bgr. An orientation tag is ignored, so that the picture
     stays what camera_info describes.
 
-    Raises FrameError, or NoPictureError for a format that holds none.
+    Raises FrameError, also for a file that claims more than `max_pixels`; NoPictureError for a format that holds none.
     """
     content = np.frombuffer(message.data, np.uint8).tobytes()
     name = f"compressed image of format {_quoted(message.format)} with {len(content)} bytes"
     reason = why_no_picture(message.format)
     if reason is not None:
         raise NoPictureError(f"A compressed image of format {_quoted(message.format)} {reason}.")
+    claimed = claimed_pixels(content)
+    if claimed > max_pixels:
+        raise FrameError(f"The {name} claims {claimed} pixels, which is more than max_pixels; it is not decoded.")
     pattern = mosaic_of(message.format)
     picture = _decoded(content, name, cv2.IMREAD_UNCHANGED) if pattern else None
     if picture is None or picture.ndim == 3:  # no mosaic, whatever its name says

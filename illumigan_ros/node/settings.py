@@ -191,6 +191,13 @@ SETTINGS: tuple[Setting, ...] = (
         low=1,
         high=65535,
     ),
+    Setting(
+        "max_pixels",
+        1 << 26,
+        "Refuse compressed pictures that claim more pixels: a small file can claim any number.",
+        low=1,
+        high=1 << 30,
+    ),
     Setting("lazy", True, "Work only while somebody subscribes to an output."),
     Setting(
         "watchdog_s",

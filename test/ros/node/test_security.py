@@ -1,0 +1,68 @@
+"""The permissions that the documentation gives are those that a node needs, and a picture may not claim any size."""
+
+import struct
+import xml.etree.ElementTree as ElementTree
+import zlib
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="rclpy is not installed")
+
+from illumigan_model.errors import FrameError
+from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
+
+POLICY = Path(__file__).resolve().parents[3] / "docs/enhance_policy.xml"
+
+
+def allowed(kind: str, action: str) -> set[str]:
+    (profile,) = ElementTree.parse(POLICY).getroot().iter("profile")
+    found = [one.text or "" for group in profile.findall(kind) if group.get(action) == "ALLOW" for one in group]
+    return {name.replace("~", "/enhance") if name.startswith("~") else f"/{name.lstrip('/')}" for name in found}
+
+
+def test_the_policy_allows_what_a_node_with_every_output_does_and_no_more(bench):
+    chosen = dict.fromkeys(("publish_compressed", "publish_side_by_side", "use_sim_time"), True)
+    running = bench({**chosen, "lazy": False})
+    node = running.node
+    running.wait(lambda: node.streams[""].camera.is_subscribed)
+    name, namespace = node.get_name(), node.get_namespace()
+    published = {topic for topic, _ in node.get_publisher_names_and_types_by_node(name, namespace)}
+    subscribed = {topic for topic, _ in node.get_subscriber_names_and_types_by_node(name, namespace)}
+    served = {service for service, _ in node.get_service_names_and_types_by_node(name, namespace)}
+    assert published == allowed("topics", "publish")
+    assert subscribed | {"/image/compressed", "/parameter_events"} == allowed("topics", "subscribe")
+    assert served <= allowed("services", "reply")
+    assert allowed("services", "reply") - served <= {"/enhance/get_type_description"}  # not in Humble
+
+
+def png_that_claims(width: int, height: int) -> bytes:
+    """Make a PNG of a few bytes whose header claims any size."""
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"IDAT", zlib.compress(bytes(100))), (b"IEND", b"")]
+    made = b"\x89PNG\r\n\x1a\n"
+    for kind, data in chunks:
+        made += struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    return made
+
+
+def jpeg_that_claims(width: int, height: int) -> bytes:
+    """Make a JPEG whose header claims another size than it has."""
+    jpeg = cv2.imencode(".jpg", np.zeros((16, 16, 3), np.uint8))[1].tobytes()
+    place = jpeg.index(b"\xff\xc0") + 5
+    return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
+
+
+@pytest.mark.parametrize("bomb", [png_that_claims(30_000, 30_000), jpeg_that_claims(60_000, 60_000)])
+def test_a_picture_that_claims_too_many_pixels_is_refused_before_it_is_decoded(bomb):
+    with pytest.raises(FrameError, match=r"more than max_pixels"):
+        compressed_to_bgr(SimpleNamespace(format="png", data=bomb), max_pixels=1 << 20)
+
+
+def test_a_message_that_claims_two_gigabytes_in_a_hundred_bytes_is_refused():
+    fields = {"encoding": "bgr8", "height": 20_000, "width": 36_000, "step": 108_000, "is_bigendian": 0}
+    with pytest.raises(FrameError, match="cut off"):
+        to_bgr(SimpleNamespace(data=bytes(100), **fields))
