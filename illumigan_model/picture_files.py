@@ -9,6 +9,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -176,6 +177,8 @@ def _is_deep(image: Image, content: bytes) -> bool:
 
 def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Picture:
     """Return a picture as OpenCV reads it; `image` is Pillow's view of its header, if it has one."""
+    with suppress(AttributeError):  # OpenCV before 4.6 lacks it
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # every failure is reported once, by us
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
     except cv2.error:
