@@ -9,10 +9,11 @@ import io
 import re
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 MOST_PIXELS = 1 << 28  # more than any camera has; a small file can claim any size
-ORIENTATION, BITS_PER_SAMPLE = 274, 258  # tags of EXIF and TIFF
+ORIENTATION, BITS_PER_SAMPLE, PHOTOMETRIC, EXTRA_SAMPLES = 274, 258, 262, 338  # tags of EXIF and TIFF
+WHITE_IS_ZERO, UNSPECIFIED = 0, 0  # values of the latter two
 PNG_START, PNG_DEPTH, PNG_COLOURS = b"\x89PNG\r\n\x1a\n", 24, 25  # the latter two are places in the file
 PNG_GREY = (0, 4)
 COLOUR_CHUNKS = (b"cHRM", b"gAMA", b"sRGB", b"cICP")  # what PNG says of colours beside a profile
@@ -175,6 +177,8 @@ def _is_deep(image: Image, content: bytes) -> bool:
 
 def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Picture:
     """Return a picture as OpenCV reads it; `image` is Pillow's view of its header, if it has one."""
+    with suppress(AttributeError):  # OpenCV before 4.6 lacks it
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # every failure is reported once, by us
     try:
         pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
     except cv2.error:
@@ -183,23 +187,41 @@ def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Pictu
         raise FrameError("is damaged, empty or no picture.")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise FrameError(f"has pixels of type {pixels.dtype}; eight and sixteen bits can be read.")
+    alpha = _marked_as_clear(pixels, image)
     orientation, profile = 1, b""
+    tags: dict[int, Any] = getattr(image, "tag_v2", {})
+    if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO and pixels.ndim == 2:  # which OpenCV heeds in eight bits only
+        pixels = np.iinfo(pixels.dtype).max - pixels
     if image is not None:
         profile = image.info.get("icc_profile") or b""
         # OpenCV heeds the tag of a TIFF in any case, and here no other.
         orientation = 1 if image.format == "TIFF" else image.getexif().get(ORIENTATION, 1)
     pixels = _upright(pixels, orientation)
-    peak, alpha = None, None
+    peak = None
     is_grey = content[PNG_COLOURS] in PNG_GREY if content.startswith(PNG_START) else pixels.ndim == 2
     if pixels.ndim == 3 and pixels.shape[2] == 4:
-        alpha = np.ascontiguousarray(pixels[..., 3])
-        alpha = to_eight_bits(alpha) if alpha.dtype == np.uint16 else alpha
+        if tags.get(EXTRA_SAMPLES, (None,))[0] != UNSPECIFIED:
+            alpha = np.ascontiguousarray(pixels[..., 3])
+            alpha = to_eight_bits(alpha) if alpha.dtype == np.uint16 else alpha
+    elif alpha is not None:
+        alpha = _upright(alpha, orientation)
     bgr = cv2.cvtColor(pixels, cv2.COLOR_GRAY2BGR) if pixels.ndim == 2 else np.ascontiguousarray(pixels[..., :3])
     if bgr.dtype == np.uint16:
         peak = int(bgr.max())
         white = white_16bit if white_16bit != FULL_RANGE else _pnm_white(content)
         bgr = to_full_range(bgr, white)
     return Picture(bgr, alpha, profile, _chunks(content), is_grey, peak)
+
+
+def _marked_as_clear(pixels: np.ndarray, image: Image | None) -> np.ndarray | None:
+    """Return the opacity, uint8 H x W, of a deep grey PNG in which one level stands for what is transparent, or None.
+
+    OpenCV heeds such a mark in coloured ones only.
+    """
+    level = None if image is None else image.info.get("transparency")
+    if pixels.ndim != 2 or not isinstance(level, int):
+        return None
+    return np.where(pixels == level, 0, 255).astype(np.uint8)
 
 
 def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:

@@ -98,7 +98,7 @@ class BagReader:
             raise FrameError(f"{self.path} has no image topic {wanted}; choose one with --topic: {names}.")
         filled = [topic for topic in images if self.count(topic)]
         if not filled:
-            raise FrameError(f"{self.path} is empty: no images on {names}.")
+            raise FrameError("; ".join([f"{self.path} is empty: no images on {names}", *self.losses]).rstrip(".") + ".")
         if len(filled) > 1:
             raise FrameError(f"{self.path} has several image topics; choose one with --topic: {names}.")
         return filled[0]

@@ -85,10 +85,38 @@ def transparent_gif():
 
 
 def grey_16bit_png_with_alpha():
-    pixels = np.dstack([GREY.astype(">u2") * 257, ALPHA.astype(">u2") * 257]).astype(">u2")
-    rows = b"".join(b"\0" + row.tobytes() for row in pixels)
-    head = struct.pack(">IIBBBBB", 96, 64, 16, 4, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    return deep_png(np.dstack([GREY.astype(np.uint16) * 257, ALPHA.astype(np.uint16) * 257]), 4)
+
+
+def grey_16bit_png_with_a_transparent_level():
+    level = 259  # which differs from a level of the picture in what eight bits do not keep
+    pixels = np.where(ALPHA > 0, GREY.astype(np.uint16) * 257, level)
+    return deep_png(pixels, 0, chunk(b"tRNS", struct.pack(">H", level)))
+
+
+def deep_png(pixels, colour_type, chunks=b""):
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 96, 64, 16, colour_type, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunks + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+def deep_tiff(pixels, photometric, **tags):
+    """Make a TIFF of sixteen bits; `photometric` is 0 for grey with white as zero, 2 for RGB."""
+
+    def make():
+        channels = pixels.shape[2] if pixels.ndim == 3 else 1
+        data = pixels.astype("<u2").tobytes()
+        bits = struct.pack(f"<{channels}H", *[16] * channels)
+        fields = {256: 96, 257: 64, 259: 1, 262: photometric, 273: 8 + len(bits), 277: channels, 278: 64}
+        fields |= {279: len(data)} | ({338: tags["extra_samples"]} if tags else {})
+        entries = [struct.pack("<HHII", tag, 4, 1, value) for tag, value in fields.items()]
+        place_of_bits = struct.pack("<I", 8) if len(bits) > 4 else bits.ljust(4, b"\0")
+        entries.insert(2, struct.pack("<HHI", 258, 3, channels) + place_of_bits)
+        start = 8 + len(bits) + len(data)
+        directory = struct.pack("<H", len(entries)) + b"".join(entries) + bytes(4)
+        return struct.pack("<2sHI", b"II", 42, start) + bits + data + directory
+
+    return make
 
 
 def chunk(kind, content):
@@ -139,6 +167,10 @@ PICTURES = (
     PictureInput(".png", "16-bit grey", by_opencv(".png", DEEP_GREY[..., 0]), DEEP_GREY, is_grey=True),
     PictureInput(".png", "16-bit grey with alpha", grey_16bit_png_with_alpha, DEEP_GREY, alpha=True, is_grey=True),
     PictureInput(
+        ".png", "16-bit grey with a transparent level", grey_16bit_png_with_a_transparent_level, DEEP_GREY, alpha=True,
+        is_grey=True,
+    ),
+    PictureInput(
         ".jpg, .jpeg", "RGB, colour profile", by_pillow("RGB", "JPEG", quality=95, icc_profile=PROFILE), RGB, 6,
         profile=True,
     ),
@@ -153,6 +185,17 @@ PICTURES = (
     ),
     PictureInput(".tif, .tiff", "16-bit RGB", by_opencv(".tiff", DEEP), DEEP_RGB),
     PictureInput(".tif, .tiff", "16-bit grey", by_opencv(".tiff", DEEP_GREY[..., 0]), DEEP_GREY, is_grey=True),
+    PictureInput(
+        ".tif, .tiff", "16-bit grey, zero is white", deep_tiff(65535 - DEEP_GREY[..., 0], 0), DEEP_GREY, is_grey=True
+    ),
+    PictureInput(
+        ".tif, .tiff", "16-bit RGB with alpha",
+        deep_tiff(np.dstack([DEEP_RGB, WITH_ALPHA[..., 3]]), 2, extra_samples=2), DEEP_RGB, alpha=True,
+    ),
+    PictureInput(
+        ".tif, .tiff", "16-bit RGB and a channel without meaning",
+        deep_tiff(np.dstack([DEEP_RGB, WITH_ALPHA[..., 3]]), 2, extra_samples=0), DEEP_RGB,
+    ),
     PictureInput(
         ".webp", "RGB with alpha, colour profile",
         by_pillow("RGBA", "WEBP", lossless=True, exact=True, icc_profile=PROFILE), alpha=True, profile=True,

@@ -156,3 +156,10 @@ def test_a_small_file_that_claims_to_be_huge_is_refused_unread(side, tmp_path):
 def test_a_path_can_be_printed_whatever_is_in_it():
     assert shown(Path("a\nb\x1b[31m/\udcff é.png")) == "a\\nb\\x1b[31m/\\udcff é.png"
     shown(Path("\udcff")).encode()
+
+
+def test_a_deep_tiff_that_is_cut_off_is_refused_in_one_sentence_and_nothing_else_is_printed(tmp_path, capfd):
+    content = cv2.imencode(".tiff", np.full((64, 96, 3), 9000, np.uint16))[1].tobytes()
+    with pytest.raises(FrameError, match=r"picture\.tif is damaged"):
+        read(tmp_path, content[:-200], "picture.tif")
+    assert "".join(capfd.readouterr()) == ""

@@ -207,6 +207,13 @@ def test_a_sqlite_file_that_is_cut_gives_its_first_messages(tmp_path, kept):
     assert f"{len(messages)} of 12 messages on {TOPIC} are there." in losses
 
 
+def test_where_nothing_is_whole_it_is_said_that_the_file_is_damaged(tmp_path):
+    file = write_with_rosbags(tmp_path / "cut", messages=MESSAGES[:6]) / "cut.db3"
+    file.write_bytes(file.read_bytes()[: 1 << 15])
+    with BagReader(file) as reader, pytest.raises(FrameError, match=r"no images on .*; cut.db3 is damaged"):
+        reader.pick_image_topic()
+
+
 @pytest.mark.parametrize("suffix", ["", ".zstd"])
 def test_splits_without_metadata_are_read_in_their_natural_order(tmp_path, suffix):
     folder = tmp_path / "splits"
