@@ -11,7 +11,7 @@ from rclpy.parameter import Parameter
 
 from illumigan_ros.node.enhance_node import EnhanceNode
 from illumigan_ros.node.topics import transport_topic
-from illumigan_ros.recordings.bags import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
+from illumigan_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE
 from illumigan_ros.recordings.player import topic_of
 
 
