@@ -10,6 +10,7 @@ Whatever fails, the camera's own frame goes out instead: a camera must not go bl
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 import threading
@@ -166,6 +167,7 @@ class EnhanceNode(WatchedNode):
         if self._enhancer is not None:
             self._enhancer.close()
         self._enhancer, self._configured = None, False
+        gc.collect()  # a camera and its callbacks hold each other, and with them the memory of whole frames
 
     def _next_runtime(self) -> tuple[Runtime, list[str]] | None:
         """Return, once, the runtime that the next frame is to be the first of, on the worker's thread."""

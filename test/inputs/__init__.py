@@ -5,10 +5,10 @@
 A section has a module of its own, whose rows know how to make such an input; `SECTIONS` puts them in order.
 """
 
-from inputs import pictures
+from inputs import compressed_messages, pictures
 from inputs.section import Section
 
-SECTIONS: tuple[Section, ...] = (pictures.SECTION,)
+SECTIONS: tuple[Section, ...] = (pictures.SECTION, compressed_messages.SECTION)
 
 
 def document():
