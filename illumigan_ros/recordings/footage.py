@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from illumigan_model.errors import FrameError, Incomplete
+from illumigan_model.errors import FrameError
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bag_files import is_bag
 from illumigan_ros.recordings.bags import BagReader
@@ -36,7 +36,6 @@ class Footage:
     def __init__(self, path: Path, topic: str | None = None) -> None:
         """Open a bag (one image topic of it) or a video; raises FrameError if that cannot be done."""
         self._reader: BagReader | VideoReader
-        self._video_losses: list[str] = []
         if not path.exists():
             raise FrameError(f"There is no bag or video {path}.")
         if is_bag(path):
@@ -65,7 +64,7 @@ class Footage:
     @property
     def losses(self) -> list[str]:
         """One sentence for each thing that is known to be missing so far, as of what was cut off."""
-        return self._reader.losses if isinstance(self._reader, BagReader) else self._video_losses
+        return self._reader.losses
 
     @property
     def notes(self) -> list[str]:
@@ -89,13 +88,9 @@ class Footage:
 
     def _video_messages(self) -> Iterator[BagMessage]:
         assert isinstance(self._reader, VideoReader)
-        try:
-            for picture, time, _ in self._reader:
-                time_ns = round(time * NANOSECONDS)
-                yield BagMessage(CAMERA_TOPICS[IMAGE], IMAGE, time_ns, image_cdr(picture, time_ns))
-        except Incomplete as error:
-            if str(error) not in self._video_losses:  # as when it is played in a loop
-                self._video_losses.append(str(error))
+        for picture, time, _ in self._reader:
+            time_ns = round(time * NANOSECONDS)
+            yield BagMessage(CAMERA_TOPICS[IMAGE], IMAGE, time_ns, image_cdr(picture, time_ns))
 
     def close(self) -> None:
         """Close the file."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.errors import FrameError, Incomplete
+from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE
 from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, write_picture
@@ -171,23 +171,21 @@ def enhance_video(
     scaled = 0
     presentations = [stored.upright() if compare else stored, stored]
     with video_writers(paths, source.fps, presentations, source) as writers:
-        try:
-            for frame, time, duration in source:
-                size = size or (frame.shape[1], frame.shape[0])
-                fits = frame.shape[1::-1] == size
-                scaled += not fits
-                picture = frame if fits else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-                enhanced = enhancer.enhance(picture, stamp=float(time))
-                shown = side_by_side(picture, enhanced.image) if compare else enhanced.image
-                for writer, made in zip(writers, (shown, enhanced.attention), strict=False):
-                    writer.write(made, time, duration)
-                if window is not None:
-                    window.show(shown)
-                result.count(enhanced.report)
-                advance()
-        except Incomplete as error:
-            result.losses.append(str(error))
+        for frame, time, duration in source:
+            size = size or (frame.shape[1], frame.shape[0])
+            fits = frame.shape[1::-1] == size
+            scaled += not fits
+            picture = frame if fits else cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+            enhanced = enhancer.enhance(picture, stamp=float(time))
+            shown = side_by_side(picture, enhanced.image) if compare else enhanced.image
+            for writer, made in zip(writers, (shown, enhanced.attention), strict=False):
+                writer.write(made, time, duration)
+            if window is not None:
+                window.show(shown)
+            result.count(enhanced.report)
+            advance()
     result.warnings += source.notes + writers[0].notes
+    result.losses += source.losses
     if scaled and size is not None:
         result.warnings.append(f"{scaled} frames of another size were scaled to {size[0]}x{size[1]}, as the first is")
     return result

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import cv2
 import numpy as np
 
-from illumigan_model.errors import FrameError, Incomplete
+from illumigan_model.errors import FrameError
 from illumigan_ros.recordings.video.clock import FrameClock
 from illumigan_ros.recordings.video.colour import BT709, Colour, ToBgr, colour_of, is_hdr, usual_colour
 from illumigan_ros.recordings.video.library import av_errors, load_av
@@ -47,8 +47,8 @@ class VideoReader:
 
     Attributes: `fps` (Fraction, frames per second on average), `frame_count` (estimated, 0 if unknown), `presentation`
     (how the file says that its pictures are to be shown), `index` and `metadata` of the stream, `shift` (seconds added
-    to the file's own times, so that none is negative), `notes` (sentences about what was done to the frames; complete
-    after the last one).
+    to the file's own times, so that none is negative), `notes` (sentences about what was done to the frames)
+    and `losses` (about what could not be read); both are complete after the last frame.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,10 +62,11 @@ class VideoReader:
         self._errors = av_errors(self._av)
         self.index, self.shift = 0, Fraction(0)
         self.metadata: dict[str, str] = {}
+        self.notes: list[str] = []
+        self.losses: list[str] = []
         self._open()
 
     def _open(self) -> None:
-        self.notes: list[str] = []
         self._begun = False
         if self._av is not None:
             self._open_av(self._av)
@@ -76,9 +77,6 @@ class VideoReader:
             self._first = next(self._frames, None)
             if self._first is None:
                 raise FrameError(f"The video {self.path} has no readable frame; it is empty or cut off.")
-        except Incomplete as error:
-            self.close()
-            raise FrameError(f"The video {self.path} has no readable frame; it is empty or cut off.") from error
         except BaseException:
             self.close()
             raise
@@ -112,10 +110,7 @@ class VideoReader:
         self.frame_count = max(0, int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)))
 
     def __iter__(self) -> Iterator[TimedPicture]:
-        """Yield the frames from the first on.
-
-        Raises Incomplete after the last readable one where the file is damaged or ends too early.
-        """
+        """Yield the frames that can be read, from the first on; after the last one, `losses` says what is missing."""
         if self._begun:
             self.close()
             self._open()
@@ -138,19 +133,16 @@ class VideoReader:
             own = None if frame.pts is None else frame.pts * tick + self.shift
             yield TimedPicture(self.presentation.shown(stored), clock.time(own), (frame.duration or 0) * tick)
         if clock.mended:
-            self.notes.append(
-                f"{clock.mended} of {count.frames} frames had no time of their own or one before the frame before"
-            )
+            why = "had no time of their own, or one not after the frame before"
+            _tell(self.notes, f"{clock.mended} of {count.frames} frames {why}; they follow one another")
         if count.hidden:
-            self.notes.append(f"{count.hidden} frames that the video's edit list hides are left out")
+            _tell(self.notes, f"{count.hidden} frames that the video's edit list hides are left out")
         lost = count.lost(stream.codec_context.name, 1 / self.fps)
         if lost:
             total = count.frames + lost
-            raise Incomplete(
-                f"The video {self.path} is cut off or damaged: {lost} of {total} frames could not be read."
-            )
-        if count.broken is not None:
-            raise Incomplete(f"The video {self.path} is damaged after {count.frames} frames.")
+            _tell(self.losses, f"{self.path} is cut off or damaged: {lost} of {total} frames could not be read.")
+        elif count.broken is not None:
+            _tell(self.losses, f"{self.path} is damaged after {count.frames} frames.")
 
     def _frames_of(self, count: PacketCount) -> Iterator[VideoFrame]:
         """Yield what can be decoded, and keep count of what cannot."""
@@ -181,7 +173,7 @@ class VideoReader:
         """Take from the first frame how the video is to be shown and where its times begin."""
         if is_hdr(frame):
             colour = Colour(BT709, BT709, BT709)
-            self.notes.append("the video is HDR and becomes BT.709; what shines brighter than paper is plain white")
+            _tell(self.notes, "the video is HDR and becomes BT.709; what shines brighter than paper is plain white")
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
         order = self._stream.codec_context.field_order
         self.presentation = Presentation(
@@ -196,7 +188,7 @@ class VideoReader:
             self.shift = -first
         elif self._container.format.flags & FREE_CLOCK and first > FAR_START:
             self.shift = -min(first, Fraction(self._container.start_time or 0, 1_000_000))
-            self.notes.append(f"the video's clock starts at {float(first):.0f} s; the result's starts at 0")
+            _tell(self.notes, f"the video's clock starts at {float(first):.0f} s, the frames' times at 0")
 
     def _decode_cv2(self) -> Generator[TimedPicture, None, None]:
         clock = FrameClock(1 / self.fps, OPENCV_TICK)
@@ -238,6 +230,12 @@ def _moving_pictures(path: Path, container: InputContainer) -> VideoStream:
         raise FrameError(f"{path} has no video in it{', only a cover picture' if container.streams.video else ''}.")
     best = container.streams.best("video")
     return best if best in streams else streams[0]
+
+
+def _tell(sentences: list[str], sentence: str) -> None:
+    """Add a sentence that is not there yet, as it is when a video is read again."""
+    if sentence not in sentences:
+        sentences.append(sentence)
 
 
 def _unreadable(path: Path) -> str:
