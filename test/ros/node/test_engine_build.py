@@ -203,6 +203,7 @@ def test_a_half_precision_that_is_not_good_enough_is_told_where_single_precision
     values = told(running, "The engine of curve_grid (fp16) is not used: its answer is off.")
     assert values["level"] == DiagnosticStatus.WARN
     assert values["runtime in detail"] == "tensorrt (CUDA, fp32)"
+    running.listen("/enhanced/image")
     camera = running.camera(Image)
     camera.publish(image(1))
     assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
