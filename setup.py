@@ -101,6 +101,6 @@ setup(
             "setuptools>=64,<80",
         ],
     },
-    entry_points={"console_scripts": ["illumigan = illumigan_ros.commands.main:main"]},
+    entry_points={"console_scripts": ["illumigan = illumigan_ros.starting:illumigan"]},
     zip_safe=False,
 )

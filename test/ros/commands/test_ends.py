@@ -117,3 +117,13 @@ def test_a_signal_whose_exception_a_library_swallows_is_raised_again_but_cleanin
             cleaned = True
     assert cleaned
     assert stop.value.code == 143
+
+
+def test_ctrl_c_while_python_still_imports_ends_in_no_traceback(tmp_path):
+    (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\nraise AssertionError\n")
+    code = "from illumigan_ros.starting import start; start('slow')"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    # Where a test runs in the background, Ctrl-C is ignored, and what starts there ignores it as well.
+    prelude = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    ended = subprocess.run([sys.executable, "-c", prelude + code], env=environment, capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
