@@ -89,11 +89,11 @@ def packed_yuv(order):
 WRITTEN, ANY = "enhanced image", "enhanced image, attention map"
 UYVY, YUYV = packed_yuv("u0v1"), packed_yuv("0u1v")
 BAYER_8 = [
-    ImageEncoding(f"bayer_{pattern}8", "a mosaic of the sensor's colours", mosaic(pattern), 12)
+    ImageEncoding(f"bayer_{pattern}8", "a mosaic of the sensor's colours", mosaic(pattern), 2)
     for pattern in BAYER_PATTERNS
 ]
 BAYER_16 = [
-    ImageEncoding(f"bayer_{pattern}16", "a mosaic of the sensor's colours", sixteen_bits(mosaic(pattern)), 12, 16)
+    ImageEncoding(f"bayer_{pattern}16", "a mosaic of the sensor's colours", sixteen_bits(mosaic(pattern)), 2, 16)
     for pattern in BAYER_PATTERNS
 ]
 ENCODINGS = (
