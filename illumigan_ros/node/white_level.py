@@ -12,11 +12,13 @@ class WhiteLevelWatch:
     """
     Watches the 16-bit frames of one camera until the first that is brighter than a 16th of white.
 
-    `warning` is "" as long as nothing is wrong; it is made once.
+    `warning` is "" as long as nothing is wrong; it is made once, and tells people to set `setting`, as it is called
+    where they run this.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, setting: str = "white_16bit") -> None:
         self.warning = ""
+        self._setting = setting
         self._dark_frames = self._peak = 0
         self._is_decided = False
 
@@ -38,6 +40,6 @@ class WhiteLevelWatch:
         if self._dark_frames and not self._is_decided:
             self.warning = (
                 f"The 16-bit images stay in the lowest {LOW_SHARE}th of their range, at most {self._peak}. If the "
-                "camera has 12 bits, set white_16bit to 4095 (10 bits: 1023)."
+                f"camera has 12 bits, set {self._setting} to 4095 (10 bits: 1023)."
             )
         self._is_decided = True

@@ -199,7 +199,7 @@ def enhance_bag(
     The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
     cannot be read are named in the result. Raises FrameError if the new bag cannot be written; then none is left.
     """
-    result, watch = BatchResult(), WhiteLevelWatch()
+    result, watch = BatchResult(), WhiteLevelWatch("--white-16bit")
     with BagWriter(out) as bag:
         bag.add_topic(ENHANCED_TOPIC, IMAGE)
         bag.add_topic(ATTENTION_TOPIC, IMAGE)
