@@ -191,7 +191,7 @@ def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Pictu
     orientation, profile = 1, b""
     tags: dict[int, Any] = getattr(image, "tag_v2", {})
     if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO and pixels.ndim == 2:  # which OpenCV heeds in eight bits only
-        pixels = np.iinfo(pixels.dtype).max - pixels
+        pixels = np.asarray(cv2.bitwise_not(pixels))
     if image is not None:
         profile = image.info.get("icc_profile") or b""
         # OpenCV heeds the tag of a TIFF in any case, and here no other.

@@ -41,7 +41,7 @@ def test_sound_is_copied_and_stays_in_step(suffix, sound, target, tmp_path, enco
     result = enhance_video(source, tmp_path / f"out{target}", attention=tmp_path / f"map{target}")
     assert result.warnings == []
     before, after = packets_of(source, "audio"), packets_of(tmp_path / f"out{target}", "audio")
-    assert [content[-20:] for _, content in after] == [content[-20:] for _, content in before]  # TS has headers of its own
+    assert [content[-20:] for _, content in after] == [content[-20:] for _, content in before]  # TS adds headers
     assert max(abs(late - early) for (early, _), (late, _) in zip(before, after, strict=True)) < 0.002
     assert picture_times(tmp_path / f"out{target}") == pytest.approx(picture_times(source), abs=0.001)
     assert packets_of(tmp_path / f"map{target}", "audio") is None
