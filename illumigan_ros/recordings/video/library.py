@@ -13,9 +13,7 @@ def load_av() -> ModuleType | None:
         return None
     # Every failure is reported once, by us. And FFmpeg must not log through Python: a decoding thread that waits for
     # Python's lock to do so, and a context that waits with the lock held for its threads to end, wait for ever.
-    av.logging.set_level(av.logging.PANIC)
-    av.logging.set_libav_level(av.logging.PANIC)
-    av.logging.restore_default_callback()
+    av.logging.set_level(None)
     return av
 
 

@@ -17,6 +17,7 @@ import numpy as np
 from illumigan_model.errors import FrameError
 from illumigan_ros.recordings.video.clock import FrameClock
 from illumigan_ros.recordings.video.colour import BT709, Colour, ToBgr, colour_of, is_hdr, usual_colour
+from illumigan_ros.recordings.video.file_end import ends_within_a_piece
 from illumigan_ros.recordings.video.library import av_errors, load_av
 from illumigan_ros.recordings.video.packets import PacketCount, promise_of, watched
 from illumigan_ros.recordings.video.presentation import Presentation, display_matrix
@@ -143,6 +144,8 @@ class VideoReader:
             _tell(self.losses, f"{self.path} is cut off or damaged: {lost} of {total} frames could not be read.")
         elif count.broken is not None:
             _tell(self.losses, f"{self.path} is damaged after {count.frames} frames.")
+        elif ends_within_a_piece(self.path):
+            _tell(self.losses, f"{self.path} is cut off after {count.frames} frames.")
 
     def _frames_of(self, count: PacketCount) -> Iterator[VideoFrame]:
         """Yield what can be decoded, and keep count of what cannot."""

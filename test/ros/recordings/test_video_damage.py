@@ -60,6 +60,22 @@ def test_a_video_that_is_cut_off_is_read_and_the_missing_frames_are_counted(kind
         assert int(total) == count + int(lost) == pytest.approx(FRAMES, abs=2)
 
 
+@pytest.mark.parametrize(("suffix", "options"), [(".mp4", {"movflags": "frag_keyframe+empty_moov"}), (".ts", None)])
+def test_of_a_video_that_is_made_to_be_cut_up_a_last_piece_that_is_not_whole_is_told(
+    suffix, options, encode, card, tmp_path
+):
+    noise = np.random.default_rng(0).integers(0, 40, (FRAMES, 64, 256, 3), np.uint8)
+    frames = [np.minimum(card(), 200) + each for each in noise]
+    encoding = {"qp": "0", "bf": "0", "g": "10"}
+    path = encode(tmp_path / f"whole{suffix}", frames, options=encoding, container_options=options)
+    assert read(path) == (FRAMES, [])
+    cut = tmp_path / f"cut{suffix}"
+    cut.write_bytes(path.read_bytes()[: int(path.stat().st_size * 0.6)])
+    count, (loss,) = read(cut)
+    assert 5 < count < FRAMES
+    assert "is cut off" in loss or "is damaged" in loss
+
+
 def test_a_recording_that_starts_between_key_frames_loses_those(whole, encode, card, tmp_path, enhance_video):
     frames = [np.roll(card(), 4 * index, axis=1) for index in range(FRAMES)]
     source = encode(tmp_path / "a.mkv", frames, options={"bf": "0", "g": "16", "sc_threshold": "0"})
