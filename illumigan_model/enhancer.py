@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import Noise
+from illumigan_model.frames.past_luminance import PastLuminance, Recall
 from illumigan_model.frames.sky import worth_lifting
 from illumigan_model.frames.soundness import lights, require_curves, require_finite, require_light
 from illumigan_model.frames.stabilizer import Stabilizer, night_share
@@ -47,9 +49,9 @@ class Enhancer:
     """Enhance the frames of one camera.
 
     `strength` (0..1) scales the effect, `denoise` (0..1) the denoising, `daylight_gate` lets bright frames pass as they
-    are, `temporal` smooths the effect over time; with `keep_curves`, every second frame gets those of the one before,
-    which saves time. All may be set at any time. Use one Enhancer for each camera, see `for_another_camera`; it may be
-    called from any thread, one call at a time.
+    are, `temporal` smooths the effect over time, `denoise_over_time` (0..1) the frames, too, where nothing moves; with
+    `keep_curves`, every second frame gets those of the one before, which saves time. All may be set at any time. Use
+    one Enhancer for each camera, see `for_another_camera`; it may be called from any thread, one call at a time.
 
     Example:
         >>> enhancer = Enhancer()
@@ -66,6 +68,7 @@ class Enhancer:
         daylight_gate: bool = True,
         temporal: bool = True,
         denoise: float = 1.0,
+        denoise_over_time: float = 1.0,
         threads: int | None = None,
         on_progress: OnProgress = unwatched,
         on_takeover: Callable[[str], object] = unwatched,
@@ -78,8 +81,9 @@ class Enhancer:
             runtime: "auto" or a name in `runtimes.select.RUNTIMES`.
             strength: 0 leaves the frame alone, 1 is what the model says.
             daylight_gate: pass frames on unchanged whose mean luminance is that of day.
-            temporal: smooth the effect over time; for single pictures switch it off.
+            temporal: remember the frames before; for single pictures switch it off.
             denoise: 0 for none, 1 for what suits the frame's noise.
+            denoise_over_time: how much the frames before help with that, 0 for not at all; only with `temporal`.
             threads: CPU threads to use; all of the machine's, but at most 4, unless given.
             on_progress: is called while a graph of the model is made, see `runtimes.select.open_runtime`.
             on_takeover: is told in one line when the runtime has failed on a frame and another one takes over.
@@ -87,9 +91,10 @@ class Enhancer:
 
         Raises:
             ModelError: the model cannot be loaded in the runtime asked for.
-            IllumiganError: `strength` or `denoise` is not within 0..1.
+            IllumiganError: `strength`, `denoise` or `denoise_over_time` is not within 0..1.
         """
-        self.strength, self.daylight_gate, self.temporal, self.denoise = strength, daylight_gate, temporal, denoise
+        self.strength, self.daylight_gate, self.temporal = strength, daylight_gate, temporal
+        self.denoise, self.denoise_over_time = denoise, denoise_over_time
         self._require_shares()
         self.keep_curves = False
         self.threads = threads or min(cores(), 4)
@@ -112,6 +117,7 @@ class Enhancer:
         """Make anew what belongs to the frames of one camera."""
         self._succession = Succession()
         self._stabilizer = Stabilizer(self._succession.restarts)
+        self._past = PastLuminance(self._succession.restarts)
         self._reductions, self._deep_reductions = Reductions(), Reductions()
         self._kept_answer: np.ndarray | None = None
 
@@ -153,7 +159,7 @@ class Enhancer:
 
         Raises:
             FrameError: it is not an array of that shape and type.
-            IllumiganError: `strength` or `denoise` was set to something that is not within 0..1.
+            IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1.
         """
         clock = Stopwatch()
         self._require_shares()
@@ -207,7 +213,9 @@ class Enhancer:
         share = night_share(luma) if self.daylight_gate else 1.0
         if not self.temporal:
             return share
-        self._stabilizer.begin(self._succession.follow(thumbnail, stamp, arrived))
+        gap = self._succession.follow(thumbnail, stamp, arrived)
+        self._stabilizer.begin(gap)
+        self._past.begin(gap)
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _expose(self, given: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -237,11 +245,15 @@ class Enhancer:
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
     ) -> tuple[np.ndarray, np.ndarray]:
-        def look() -> tuple[Noise, np.ndarray]:
+        over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
+
+        def look() -> tuple[Noise, np.ndarray, Recall | None]:
             found = np.array(noise.estimate_noise(frame) if self.denoise > 0 else noise.NONE, np.float32)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
-            return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings()
+            known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
+            recall = self._past.recall(*known) if over_time > 0 else None
+            return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._shared.fused_pass.begin(frame, look)
@@ -254,6 +266,8 @@ class Enhancer:
             job.abandon()
             raise
         enhanced = job.finish(grid)
+        if over_time > 0:
+            self._past.accept()
         clock.stop("apply")
         return enhanced
 
@@ -299,6 +313,7 @@ class Enhancer:
             require_light(lights(thumbnail), light)
         except ModelError:
             self._stabilizer.distrust()
+            self._past.forget()
             raise
         return light
 
@@ -317,7 +332,8 @@ class Enhancer:
         return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out, failure, restarts)
 
     def _require_shares(self) -> None:
-        for name, value in (("strength", self.strength), ("denoise", self.denoise)):
+        for name in ("strength", "denoise", "denoise_over_time"):
+            value = getattr(self, name)
             if not 0 <= value <= 1:  # nor if it is no number
                 raise IllumiganError(f"{name} must be a number from 0 to 1, not {value:g}.")
 
@@ -332,10 +348,11 @@ class Enhancer:
         noise.estimate_noise(frame)
         grid = np.zeros((3 * curves.KNOTS + 1, *curves.GRID_WH[::-1]), np.float32)
         grid[:-1] = curves.IDENTITY
-        for found in (noise.NONE, Noise(1.0, 1.0)):
+        recall = PastLuminance(Counter()).recall(lights(frame), frame.shape[:2], 1.0, 1.0)
+        for found, past in ((noise.NONE, None), (Noise(1.0, 1.0), None), (Noise(1.0, 1.0), recall)):
 
-            def look(found: Noise = found) -> tuple[Noise, np.ndarray]:
-                return found, self._reductions.surroundings()
+            def look(found: Noise = found, past: Recall | None = past) -> tuple[Noise, np.ndarray, Recall | None]:
+                return found, self._reductions.surroundings(), past
 
             self._shared.fused_pass.begin(frame, look).finish(grid)
 

@@ -20,6 +20,7 @@ from illumigan_model.frames import curves
 from illumigan_model.frames.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
+from illumigan_model.frames.past_luminance import Recall
 
 BLOCK_PIXELS = 1 << 15
 BLOCKS_AHEAD = 16
@@ -39,6 +40,8 @@ class Scratch:
 
     slot: Slot
     luma: np.ndarray
+    fresh: np.ndarray
+    lines: np.ndarray
     planes: np.ndarray
     drawn: np.ndarray
     table: np.ndarray
@@ -50,8 +53,10 @@ def new_scratch(rows: int, width: int, steps: int) -> Scratch:
     """Return the scratch for one thread, blocks of so many rows and tables of so many steps."""
     return Scratch(
         slot=Slot(rows, width),
-        luma=np.empty((5, width + 4), np.float32),
-        planes=np.empty((12, width), np.float32),
+        luma=np.empty((rows + 4, width + 4), np.float32),
+        fresh=np.empty((rows, width), np.float32),
+        lines=np.empty((5, width + 2), np.float32),
+        planes=np.empty((14, width), np.float32),
         drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
         table=np.empty((3, SPANS, steps), np.uint32),
         wide=np.empty((2, width), np.float32),
@@ -66,11 +71,12 @@ class Preparation:
     steps: Steps
     offset: np.ndarray
     denoising: Denoising | None
+    recall: Recall | None
 
 
-Look = Callable[[], tuple[Noise, np.ndarray]]
-"""Looks at the frame and returns the noise to take out (`noise.NONE`: denoise nothing) and the frame's
-`Reductions.surroundings`, float32 BGR, (H // 4) x (W // 4) x 3, which matter only for denoising."""
+Look = Callable[[], tuple[Noise, np.ndarray, Recall | None]]
+"""Looks at the frame and returns the noise to take out, the frame's `Reductions.surroundings`, float32 BGR, (H // 4) x
+(W // 4) x 3, and the past that it is joined with. Without noise (`noise.NONE`) and past, nothing is denoised."""
 
 
 class FusedPass:
@@ -78,7 +84,7 @@ class FusedPass:
 
     Example:
         >>> fused = FusedPass(threads=2)
-        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), reductions.surroundings()))
+        >>> job = fused.begin(frame, lambda: (estimate_noise(frame), reductions.surroundings(), None))
         >>> image, attention = job.finish(grid)
     """
 
@@ -208,11 +214,12 @@ class Job:
         """Return how blocks are prepared; the first thread that asks finds it out."""
         with self._looking:
             if self._preparation is None:
-                noise, surroundings = self._look()
-                steps = LEVELS if noise == NONE else FINE
+                noise, surroundings, recall = self._look()
+                is_clean = noise == NONE and recall is None
+                steps = LEVELS if is_clean else FINE
                 offset = self._where.span * np.uint16(len(steps.share))
-                how = None if noise == NONE else plan_denoising(noise, surroundings, len(steps.share), offset)
-                self._preparation = Preparation(steps, offset, how)
+                how = None if is_clean else plan_denoising(noise, surroundings, len(steps.share), offset)
+                self._preparation = Preparation(steps, offset, how, recall)
             return self._preparation
 
     def _scratch(self, preparation: Preparation) -> Scratch:
@@ -228,10 +235,17 @@ class Job:
         if preparation.denoising is None:
             rows = self._frame[block.first : block.last]
             self._kernels.curves.unpack(rows, preparation.offset, slot.levels, slot.index, attention)
+            return
+        luma, fresh = scratch.luma[: len(attention) + 4], scratch.fresh[:0]
+        if preparation.recall is None:
+            self._kernels.luminance.see(self._frame, block.first, luma)
         else:
-            lines = (scratch.luma, scratch.planes)
-            how = preparation.denoising
-            self._kernels.denoise.clean(self._frame, block.first, how, *lines, slot.levels, slot.index, attention)
+            fresh = scratch.fresh[: len(attention)]
+            seen = (luma, fresh, scratch.lines)
+            self._kernels.luminance.follow(self._frame, block.first, preparation.recall, *seen)
+        lines = (luma, fresh, scratch.planes)
+        block_memory = (slot.levels, slot.index, attention)
+        self._kernels.denoise.clean(self._frame, block.first, preparation.denoising, *lines, *block_memory)
 
     def _enhance(self, block: Block, slot: Slot, scratch: Scratch) -> None:
         below, out = self._where.below[block.first : block.last], self._out[block.first : block.last]

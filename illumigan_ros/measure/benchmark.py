@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
 FRAMES = 4
-OURS, PLAIN, SINGLE = "illumigan", "without denoising", "on one thread"
+OURS, STILL, PLAIN, SINGLE = "illumigan", "without denoising over time", "without denoising", "on one thread"
 COPY, CLAHE, ZERO_DCE = "copy", "CLAHE on L", "Zero-DCE++"
 PACKAGES = ("illumigan", "numpy", "opencv-python", "onnxruntime", "numba", "torch")
 
@@ -60,13 +60,18 @@ def benchmark(options: BenchmarkOptions, advance: Callable[[], None] = lambda: N
     cv2.setNumThreads(options.threads)
     with ExitStack() as stack:
 
-        def enhancer(denoise: float, threads: int) -> Enhancer:
+        def enhancer(denoise: float, over_time: float, threads: int) -> Enhancer:
             made = Enhancer(options.model, options.runtime, denoise=denoise, threads=threads, daylight_gate=False)
+            made.denoise_over_time = over_time
             return stack.enter_context(made)
 
-        enhancers = {OURS: enhancer(1, options.threads), PLAIN: enhancer(0, options.threads)}
+        enhancers = {
+            OURS: enhancer(1, 1, options.threads),
+            STILL: enhancer(1, 0, options.threads),
+            PLAIN: enhancer(0, 0, options.threads),
+        }
         if options.threads > 1:
-            enhancers[SINGLE] = enhancer(1, 1)
+            enhancers[SINGLE] = enhancer(1, 1, 1)
         sizes = []
         for size in options.sizes:
             sizes.append(measure_size(size, enhancers, options))

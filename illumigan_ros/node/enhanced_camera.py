@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from illumigan_ros.node.parameters import CameraSettings
 
 CLOCKS_AGREE = 10.0  # seconds; a stamp older than this, or from the future, comes from another clock
-LIVE_ATTRIBUTES = ("strength", "daylight_gate", "temporal")
+LIVE_ATTRIBUTES = ("strength", "denoise_over_time", "daylight_gate", "temporal")
 
 Offer = Callable[[str, Frame], None]
 NextRuntime = Callable[[], tuple[Runtime, list[str]] | None]

@@ -122,6 +122,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("enabled", True, "false passes every frame on unchanged; also the service ~/enable."),
     Setting("strength", 1.0, "How much of the enhancement is applied; 0 leaves the frame as it is.", low=0.0, high=1.0),
     Setting("denoise", 1.0, "How strongly the noise that brightening reveals is smoothed.", low=0.0, high=1.0),
+    Setting(
+        "denoise_over_time",
+        1.0,
+        "How much the frames before help with that where nothing moves; needs temporal.",
+        low=0.0,
+        high=1.0,
+    ),
     Setting("daylight_gate", True, "Pass frames on unchanged while it is bright."),
     Setting("temporal", True, "Smooth the enhancement over time, so that video does not flicker."),
     Setting(

@@ -64,7 +64,7 @@ def test_chroma_fades_near_black_and_lit_things_keep_their_colours():
     knots = np.tile(np.linspace(0, 1, 8, dtype=np.float32), 3)[:, None, None]  # curve(x) = sqrt(x)
     grid = np.broadcast_to(np.vstack([knots, [[[0]]]]), (25, *curves.GRID_WH[::-1])).astype(np.float32)
     fused = FusedPass(2)
-    made, _ = fused.begin(frame, lambda: (NONE, frame)).finish(grid)
+    made, _ = fused.begin(frame, lambda: (NONE, frame, None)).finish(grid)
     fused.close()
     black, red, green = made[0, 10].astype(int), made[0, 30].astype(int), made[0, 50].astype(int)
     assert np.ptp(black) <= 4 and black.mean() > 10

@@ -30,7 +30,7 @@ def surroundings_of(frame):
 
 
 def begin(fused, frame, sigma):
-    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0)), surroundings_of(frame)))
+    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0)), surroundings_of(frame), None))
 
 
 def enhance(frame, grid, noise=0.0, threads=2):
@@ -105,7 +105,7 @@ def test_a_job_may_be_abandoned(day, grid):
 def test_an_error_of_a_helper_is_raised_and_the_next_frame_is_served(day, grid):
     fused = FusedPass(2)
     with pytest.raises(ZeroDivisionError):
-        fused.begin(day, lambda: (1 / 0, day)).finish(grid)
+        fused.begin(day, lambda: (1 / 0, day, None)).finish(grid)
     made, _ = begin(fused, day, 2.0).finish(grid)
     assert (made == enhance(day, grid, 2.0)[0]).all()
 

@@ -22,7 +22,7 @@ def denoised():
     fused = FusedPass(2)
 
     def denoise(frame, sigma, blocks=0.0):
-        return fused.begin(frame, lambda: (Noise(sigma, blocks), surroundings_of(frame))).finish(same)[0]
+        return fused.begin(frame, lambda: (Noise(sigma, blocks), surroundings_of(frame), None)).finish(same)[0]
 
     yield denoise
     fused.close()

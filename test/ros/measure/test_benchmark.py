@@ -11,7 +11,7 @@ import pytest
 from skimage import data
 
 from illumigan_ros.commands.main import main
-from illumigan_ros.measure.benchmark import CLAHE, COPY, OURS, PLAIN, SINGLE
+from illumigan_ros.measure.benchmark import CLAHE, COPY, OURS, PLAIN, SINGLE, STILL
 from illumigan_ros.measure.benchmark_start import run_child
 
 QUICK = ("--seconds", 0.1, "--no-start")
@@ -49,7 +49,7 @@ def test_json_has_every_figure_and_the_plot_is_drawn(tmp_path):
     assert set(result["growth"]) == {"base_ms", "ms_per_megapixel", "r2"}
     for size in result["sizes"]:
         contenders = size["contenders"]
-        assert {COPY, CLAHE, OURS, PLAIN, SINGLE} <= set(contenders)
+        assert {COPY, CLAHE, OURS, STILL, PLAIN, SINGLE} <= set(contenders)
         assert contenders[CLAHE]["to_clahe"] == contenders[COPY]["copies"] == 1
         for found in contenders.values():
             assert 0 < found["least_ms"] <= found["p50_ms"] <= found["p95_ms"]

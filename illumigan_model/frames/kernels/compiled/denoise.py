@@ -18,28 +18,36 @@ if TYPE_CHECKING:
 
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
+STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 
 
 @kept
-def survey(frame: np.ndarray, rows: np.ndarray, found: np.ndarray) -> None:
-    """Write what `noise.estimate_noise` wants to know of green along some rows, for each piece of them.
+def survey(frame: np.ndarray, rows: np.ndarray, dark: int, pieces: np.ndarray, steps: np.ndarray) -> None:
+    """Write what `noise.estimate_noise` wants to know of green along some rows, piece of 16 pixels by piece.
 
-    `rows` int64, which rows; `found` int64 rows x pieces x 11, is overwritten: the sums of the levels, of the second
-    differences at distance 1 and at distance 4, and of the steps to the pixel before at each of 8 columns.
+    `rows` int64, which rows. `pieces` int64 3 x rows x pieces: sums of the levels, and of the second differences at
+    distance 1 and at distance 4. `steps` int64 10, of the pieces whose levels add up to less than `dark`: sums of the
+    steps to the pixel before by column modulo 8, the number of such pieces, and that of those without any step.
     """
-    found[:] = 0
+    steps[:] = 0
+    own = np.empty(8, np.int64)
     for i in range(rows.shape[0]):
         y = rows[i]
-        for piece in range(found.shape[1]):
-            sums = found[i, piece]
+        for piece in range(pieces.shape[2]):
+            levels, near, far = 0, 0, 0
+            own[:] = 0
             for j in range(16):
                 x = 3 * (16 * piece + 8 + j) + 1
-                level = np.int64(frame[y, x])
-                before = np.int64(frame[y, x - 3])
-                sums[0] += level
-                sums[1] += abs(before + np.int64(frame[y, x + 3]) - 2 * level)
-                sums[2] += abs(np.int64(frame[y, x - 12]) + np.int64(frame[y, x + 12]) - 2 * level)
-                sums[3 + j % 8] += abs(level - before)
+                level, before = np.int32(frame[y, x]), np.int32(frame[y, x - 3])
+                levels += level
+                near += abs(before + np.int32(frame[y, x + 3]) - 2 * level)
+                far += abs(np.int32(frame[y, x - 12]) + np.int32(frame[y, x + 12]) - 2 * level)
+                own[j & 7] += abs(level - before)
+            pieces[0, i, piece], pieces[1, i, piece], pieces[2, i, piece] = levels, near, far
+            if levels < dark:
+                steps[:8] += own
+                steps[8] += 1
+                steps[9] += own.sum() == 0
 
 
 @njit(**JIT)
@@ -72,16 +80,6 @@ def surround(wide: np.ndarray, upper: int, lower: int, weight: np.float32, aroun
         around[3, x], around[4, x] = luma, dark * dark
 
 
-@njit(**JIT)
-def luminance(frame: np.ndarray, y: int, luma: np.ndarray, slot: int) -> None:
-    """Write the luminance of row y into a slot, between two repeated pixels at each end."""
-    width = luma.shape[1] - 4
-    for x in range(width):
-        luma[slot, x + 2] = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
-    luma[slot, 0] = luma[slot, 1] = luma[slot, 2]
-    luma[slot, width + 2] = luma[slot, width + 3] = luma[slot, width + 1]
-
-
 @njit(inline="always")
 def likeness(away: np.float32, tightness: np.float32) -> np.float32:
     """Return how much a neighbour counts that departs so far."""
@@ -102,19 +100,19 @@ def smooth(
     centre: int,
     lower: int,
     bottom: int,
-    around: np.ndarray,
+    share: np.ndarray,
     reach: np.float32,
     touch: np.float32,
-    shift: np.ndarray,
+    calm: np.ndarray,
 ) -> None:
-    """Write how far the bilateral filter moves each pixel of a row; the five rows it looks at are slots of `luma`.
+    """Write what the bilateral filter makes of each pixel of a row; the five rows it looks at are rows of `luma`.
 
     The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too.
     """
-    for x in range(shift.shape[0]):
+    for x in range(calm.shape[0]):
         here = luma[centre, x + 2]
-        limit = reach * around[4, x]
-        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * around[4, x]
+        limit = reach * share[x]
+        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * share[x]
         total, weight = F(0), F(1)  # the pixel itself
         for i in range(0, 5, 4):
             away = luma[centre, x + i] - here
@@ -142,50 +140,59 @@ def smooth(
         away = luma[lower, x + 2] - here
         alike = max(likeness(away, tightness), least)
         total, weight = total + alike * away, weight + alike
-        shift[x] = total / weight
+        calm[x] = here + total / weight
 
 
 @njit(**JIT)
-def deblock(luma: np.ndarray, slot: int, around: np.ndarray, reach: np.float32, shift: np.ndarray) -> None:
-    """Move each pixel of a row that departs from its surroundings by little more than `reach` to them, too."""
+def deblock(around: np.ndarray, reach: np.float32, calm: np.ndarray) -> None:
+    """Move each pixel of a row that departs from its surroundings by little more than `reach` to them."""
     tightness = F(1) / (F(9) * reach * reach)
-    for x in range(shift.shape[0]):
-        away = luma[slot, x + 2] + shift[x] - around[3, x]
+    for x in range(calm.shape[0]):
+        away = calm[x] - around[3, x]
         near = max(F(1) - away * away * tightness, F(0))
-        shift[x] -= clamp(away, reach) * near * around[4, x] * around[4, x]
+        calm[x] -= clamp(away, reach) * near * around[4, x] * around[4, x]
 
 
 @njit(**JIT)
-def attend(luma: np.ndarray, slot: int, attention: np.ndarray) -> None:
-    """Write the attention map of a row: 255 - luminance."""
+def restrain(share: np.ndarray, fresh: np.ndarray, less: np.ndarray) -> None:
+    """Write the share of the denoising that is left to do where the past has done most of it."""
+    for x in range(share.shape[0]):
+        less[x] = share[x] * (STILL + (F(1) - STILL) * fresh[x])
+
+
+@njit(**JIT)
+def attend(frame: np.ndarray, y: int, raw: np.ndarray, attention: np.ndarray) -> None:
+    """Write the luminance of row y of the frame, and its attention map: 255 - luminance."""
     for x in range(attention.shape[0]):
-        attention[x] = np.uint8(np.int32(F(255.5) - luma[slot, x + 2]))
+        luma = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
+        raw[x] = luma
+        attention[x] = np.uint8(np.int32(F(255.5) - luma))
 
 
 @njit(**JIT)
 def clean_row(
     frame: np.ndarray,
     y: int,
-    luma: np.ndarray,
-    slot: int,
     shift: np.ndarray,
+    raw: np.ndarray,
     around: np.ndarray,
     chroma_limit: np.float32,
     steps: int,
     offset: np.ndarray,
     levels: np.ndarray,
     index: np.ndarray,
+    n: int,
 ) -> None:
-    """Write row y into a row of a block, its luminance shifted, small departures from the chroma around it cut off."""
+    """Write row y into row n of a block, its luminance shifted, small departures from the chroma around it cut off."""
     scale = F((steps - 1) / np.sqrt(255.0))
     for x in range(shift.shape[0]):
         limit = chroma_limit * around[4, x]
         for c in range(3):
             value = F(frame[y, 3 * x + c])
-            value += shift[x] - clamp(value - luma[slot, x + 2] - around[c, x], limit)
+            value += shift[x] - clamp(value - raw[x] - around[c, x], limit)
             value = min(max(value, F(0)), F(255))
-            levels[c, x] = value
-            index[c, x] = np.uint16(np.int32(np.sqrt(value) * scale + F(0.5))) + offset[x]
+            levels[n, c, x] = value
+            index[n, c, x] = np.uint16(np.int32(np.sqrt(value) * scale + F(0.5))) + offset[x]
 
 
 @kept
@@ -194,6 +201,7 @@ def clean(
     first: int,
     how: Denoising,
     luma: np.ndarray,
+    fresh: np.ndarray,
     planes: np.ndarray,
     levels: np.ndarray,
     index: np.ndarray,
@@ -201,15 +209,15 @@ def clean(
 ) -> None:
     """Denoise rows, from row `first` on, into a block, and write their attention map.
 
-    `luma` and `planes` are scratch: float32 5 x (W + 4) and 12 x W.
+    `luma` and `fresh` are as from `luminance.follow`; or `luma` as from `luminance.see`, and `fresh` without rows.
+    `planes` is scratch, float32 14 x W.
     """
     mean, end = how.mean, frame.shape[0] - 1
-    wide, around, shift = planes[:6].reshape(2, 3, -1), planes[6:11], planes[11]
+    wide, around = planes[:6].reshape(2, 3, -1), planes[6:11]
+    calm, less, raw = planes[11], planes[12], planes[13]
     held = np.full(2, -1)
-    last = first + attention.shape[0]
-    for y in range(max(first - 2, 0), min(first + 2, end + 1)):
-        luminance(frame, y, luma, y % 5)
-    for y in range(first, last):
+    for n in range(attention.shape[0]):
+        y = first + n
         place = min(max((y + 0.5) / 4 - 0.5, 0.0), mean.shape[0] - 1.0)
         upper = int(place)
         lower = min(upper + 1, mean.shape[0] - 1)
@@ -218,14 +226,19 @@ def clean(
                 held[wanted % 2] = wanted
                 enlarge(mean, wanted, wide, wanted % 2)
         surround(wide, upper % 2, lower % 2, F(place - upper), around)
-        if y + 2 <= end:
-            luminance(frame, y + 2, luma, (y + 2) % 5)
-        n = y - first
-        attend(luma, y % 5, attention[n])
-        top, above, beneath, bottom = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
-        slots = (top % 5, above % 5, y % 5, beneath % 5, bottom % 5)
-        smooth(luma, *slots, around, F(how.luma_reach), F(how.touch), shift)
+        share = around[4]
+        if fresh.shape[0] > 0:
+            restrain(share, fresh[n], less)
+            share = less
+        above, over, under, beneath = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
+        at = 2 - first
+        smooth(
+            luma, above + at, over + at, n + 2, under + at, beneath + at, share, F(how.luma_reach), F(how.touch), calm
+        )
         if how.blocks > 0:
-            deblock(luma, y % 5, around, F(how.blocks), shift)
+            deblock(around, F(how.blocks), calm)
         limit = F(how.chroma_reach)
-        clean_row(frame, y, luma, y % 5, shift, around, limit, how.steps, how.offset, levels[n], index[n])
+        attend(frame, y, raw, attention[n])
+        for x in range(calm.shape[0]):
+            calm[x] -= raw[x]
+        clean_row(frame, y, calm, raw, around, limit, how.steps, how.offset, levels, index, n)
