@@ -184,7 +184,6 @@ class Enhancer:
     def reset(self) -> None:
         """Forget the past frames, after a seek or when another scene begins."""
         self._succession.reset()
-        self._kept_answer = None
 
     def change_runtime(self, runtime: Runtime, reasons: list[str]) -> None:
         """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.
@@ -211,11 +210,13 @@ class Enhancer:
     def _gate(self, luma: float, thumbnail: np.ndarray, stamp: float | None, arrived: float) -> float:
         """Return how much of the enhancement this frame gets, 0..1; tells what remembers of the frame."""
         share = night_share(luma) if self.daylight_gate else 1.0
-        if not self.temporal:
-            return share
         gap = self._succession.follow(thumbnail, stamp, arrived)
         self._stabilizer.begin(gap)
         self._past.begin(gap)
+        if gap is None:
+            self._kept_answer = None
+        if not self.temporal:
+            return share
         return float(self._stabilizer.smooth("gate", np.float32(share)))
 
     def _expose(self, given: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -292,7 +293,7 @@ class Enhancer:
         try:
             require_curves(grid)
         except ModelError:  # the answer was right
-            self._stabilizer.distrust()
+            self._distrust()
             raise
         return grid
 
@@ -312,10 +313,15 @@ class Enhancer:
         try:
             require_light(lights(thumbnail), light)
         except ModelError:
-            self._stabilizer.distrust()
-            self._past.forget()
+            self._distrust()
             raise
         return light
+
+    def _distrust(self) -> None:
+        """Forget the past frames, as what came of them is unusable."""
+        self._stabilizer.distrust()
+        self._past.forget()
+        self._kept_answer = None
 
     def _pass_on(
         self, bgr: np.ndarray, clock: Stopwatch, luma: float, reason: str, failure: str | None = None

@@ -72,6 +72,19 @@ def test_a_loop_or_a_clock_that_was_set_back_is_like_a_start_and_is_told(enhance
     assert first.report.restarts == {}
 
 
+@pytest.mark.parametrize("temporal", [True, False])
+@pytest.mark.parametrize("stamp", [NOW - 30, NOW + 30, NOW + 0.1])
+def test_curves_that_are_kept_are_not_those_of_another_scene_or_time(enhancer, frame, day, temporal, stamp):
+    other = cv2.resize(day, frame.shape[1::-1], interpolation=cv2.INTER_AREA)[:, ::-1] // 2
+    enhancer.temporal = temporal
+    alone = enhancer.enhance(other, NOW)
+    enhancer.reset()
+    enhancer.keep_curves = True
+    enhancer.enhance(frame, NOW)
+    again = enhancer.enhance(other, stamp)
+    np.testing.assert_array_equal(again.image, alone.image)
+
+
 @pytest.mark.parametrize("name", ["gate", "noise", "grid"])
 def test_a_memory_of_no_number_is_dropped_at_once_and_told(enhancer, frame, name):
     first = enhancer.enhance(frame, NOW)
