@@ -94,6 +94,7 @@ class FusedPass:
         self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
         self._local = threading.local()
         self._slots: list[Slot] = []
+        self._job: Job | None = None
 
     def begin(self, frame: np.ndarray, look: Look) -> Job:
         """Begin to enhance a frame, and prepare blocks of it until the curves come.
@@ -110,11 +111,14 @@ class FusedPass:
         if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
             self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         job = Job(frame, look, rows, self._slots, self._local)
+        self._job = job
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
 
     def close(self) -> None:
-        """End the threads."""
+        """End the threads, also where the last frame was left on its way, as a signal's exception does anywhere."""
+        if self._job is not None:
+            self._job.abandon()
         self._pool.shutdown()
 
 

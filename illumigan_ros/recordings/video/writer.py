@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,12 +67,23 @@ class VideoWriter:
         self._time_base = 1 / fps if presentation is None else presentation.time_base
         self._frames = 0
         self._others: OtherStreams | None = None
+        self._container: Any = None
+        try:
+            self._open(companions)
+        except BaseException:  # a signal's as well
+            self.discard()
+            raise
+
+    def _open(self, companions: VideoReader | None) -> None:
+        path, fps = self.path, self._fps
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._part.touch()
-            self._container = av.open(str(self._part), "w", container_options=_options(path, self._time_base))
+            self._container = self._av.open(
+                str(self._part), "w", container_options=_options(path, self._time_base)
+            )
         except self._errors as error:
             raise unwritable(path, error) from error
         refusals: tuple[type[Exception], ...] = (*self._errors, OverflowError)
@@ -79,7 +91,6 @@ class VideoWriter:
             self._stream = self._container.add_stream("h264", rate=fps, options=dict(ENCODING))
             self._stream.codec_context.time_base = self._time_base
         except refusals as error:
-            self.discard()
             raise FrameError(f"{path} cannot become H.264 at {float(fps):g} frames per second ({error}).") from error
         if companions is not None:
             self._others = OtherStreams(companions.path, companions.index, companions.shift, self._container)
@@ -172,8 +183,9 @@ class VideoWriter:
         """Remove what was written so far."""
         if self._others is not None:
             self._others.close()
-        with suppress(*self._errors):  # closing may try to write once more to a full disk
-            self._container.close()
+        if self._container is not None:
+            with suppress(*self._errors):  # closing may try to write once more to a full disk
+                self._container.close()
         with suppress(OSError):
             self._part.unlink(missing_ok=True)
 

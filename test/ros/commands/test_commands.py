@@ -1,6 +1,7 @@
 """The `illumigan` command as people run it: real files in, real files out, one sentence when that cannot be."""
 
 import io
+import re
 import resource
 import shutil
 import signal
@@ -260,10 +261,10 @@ def test_a_video_keeps_frame_count_and_rate(night_video, tmp_path):
     assert "12 frames" in output
     for name in ("out.mp4", "map.mp4"):
         with VideoReader(tmp_path / name) as video:
-            frames = list(video)
+            frames = [frame.picture for frame in video]
             assert (video.fps, len(frames), frames[0].shape) == (Fraction(30000, 1001), 12, (120, 160, 3))
     with VideoReader(tmp_path / "out.mp4") as video:
-        assert next(iter(video)).mean() > 1.5 * NIGHT.mean()
+        assert next(iter(video)).picture.mean() > 1.5 * NIGHT.mean()
 
 
 def test_a_video_and_its_attention_appear_together_or_not_at_all(tmp_path):
@@ -286,7 +287,7 @@ def test_a_video_and_its_attention_appear_together_or_not_at_all(tmp_path):
 def test_a_video_side_by_side_shows_both(night_video, tmp_path):
     illumigan("enhance-video", night_video, tmp_path / "both.mp4", "--side-by-side")
     with VideoReader(tmp_path / "both.mp4") as video:
-        frames = list(video)
+        frames = [frame.picture for frame in video]
     assert (len(frames), frames[0].shape) == (12, (120, 320, 3))
     left, right = frames[5][30:, :160].astype(int), frames[5][30:, 160:]
     assert np.abs(left - np.roll(NIGHT, 15, axis=1)[30:]).mean() < 4
@@ -306,6 +307,21 @@ def test_videos_that_do_not_do(night_video, tmp_path, monkeypatch):
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     assert "There is no display here" in error("enhance-video", night_video, out, "--display")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut.mp4", "night.mp4"]
+
+
+def test_a_video_that_is_cut_off_is_enhanced_as_far_as_it_goes(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 60, (12, 120, 160, 3)).astype(np.uint8)
+    with VideoWriter(tmp_path / "night.mkv", Fraction(10)) as video:
+        for frame in noise:
+            video.write(frame)
+    content = (tmp_path / "night.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(content[: len(content) // 2])
+    output = illumigan("enhance-video", tmp_path / "cut.mkv", tmp_path / "out.mp4", code=1)
+    (done,) = re.findall(r"^(\d+) frames .* enhanced into", output, re.MULTILINE)
+    assert f"cut.mkv is cut off or damaged: {12 - int(done)} of 12 frames could not be read." in output
+    assert "error: The source is not complete" in output
+    with VideoReader(tmp_path / "out.mp4") as video:
+        assert len(list(video)) == int(done) > 3
 
 
 def test_a_full_disk_leaves_nothing_that_looks_complete(night_video, night_bag, night_folder, tmp_path):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stderr, redirect_stdout
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -17,6 +18,7 @@ import yaml
 
 from illumigan_ros.commands.main import main
 from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
+from illumigan_ros.recordings.video import VideoWriter
 
 CONFIGS = Path(__file__).parents[3] / "config"
 NIGHT = np.random.default_rng(0).integers(0, 40, (48, 64, 3)).astype(np.uint8)
@@ -82,6 +84,23 @@ def test_a_stopped_run_leaves_whole_pictures_only(tmp_path):
     for path in made:
         assert path.suffix == ".png" and not path.name.startswith(".")
         assert cv2.imread(str(path)).shape == (720, 1280, 3)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_stopped_video_leaves_nothing(tmp_path, number, code):
+    pytest.importorskip("av")
+    with VideoWriter(tmp_path / "in.mp4", Fraction(30)) as video:
+        for _ in range(60):
+            video.write(cv2.resize(NIGHT, (1280, 720)))
+    command = [*COMMAND, "enhance-video", "in.mp4", "out/a.mp4", "--attention", "out/b.mp4"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    while process.poll() is None and len(list(tmp_path.glob("out/.*"))) < 2:
+        time.sleep(0.01)
+    process.send_signal(number)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode == code, output
+    assert f"Stopped by {number.name}: out/a.mp4 was not finished" in sentence_of(output)
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def test_output_into_a_full_disk_is_one_sentence():

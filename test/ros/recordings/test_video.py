@@ -86,25 +86,9 @@ def test_frames_that_an_edit_hides_are_not_missed(tmp_path):
                 packet.dts -= shift
                 packet.stream = copy
                 target.mux(packet)
-    _, frames = read(path)
-    assert 0 < len(frames) < 40
-
-
-def test_a_phones_rotation_is_applied(tmp_path):
-    path = tmp_path / "phone.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("h264", rate=10)
-        if not hasattr(stream, "set_display_rotation"):
-            pytest.skip("this PyAV cannot write a rotation")
-        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
-        stream.set_display_rotation(90)
-        for packet in [*stream.encode(av.VideoFrame.from_ndarray(PHOTO, format="bgr24")), *stream.encode()]:
-            container.mux(packet)
-    _, frames = read(path)
-    capture = cv2.VideoCapture(str(path))
-    _, expected = capture.read()
-    assert frames[0].shape == expected.shape == (160, 120, 3)
-    assert np.abs(frames[0].astype(int) - expected).mean() < 6
+    with VideoReader(path) as video:
+        assert (len(list(video)), video.losses) == (30, [])
+        assert video.notes == ["10 frames that the video's edit list hides are left out"]
 
 
 def test_opencv_reads_where_av_is_missing(tmp_path, without_av, monkeypatch):
@@ -146,21 +130,8 @@ def test_a_missing_video_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("kept", [0.1, 0.6, 0.95])
-@pytest.mark.parametrize("faststart", [False, True])
-def test_a_truncated_video_is_refused(tmp_path, kept, faststart):
-    whole = write_video(tmp_path / "whole.mp4")
-    if faststart:  # the index comes first, so that the file still opens when its end is missing
-        with (
-            av.open(str(whole)) as source,
-            av.open(str(tmp_path / "f.mp4"), "w", options={"movflags": "faststart"}) as out,
-        ):
-            copy = out.add_stream_from_template(source.streams.video[0])
-            for packet in source.demux(source.streams.video[0]):
-                if packet.dts is not None:
-                    packet.stream = copy
-                    out.mux(packet)
-        whole = tmp_path / "f.mp4"
-    content = whole.read_bytes()
+def test_a_video_without_its_index_is_refused(tmp_path, kept):
+    content = write_video(tmp_path / "whole.mp4").read_bytes()
     (tmp_path / "cut.mp4").write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(FrameError, match=r"truncated|cut off|damaged"):
         read(tmp_path / "cut.mp4")

@@ -56,17 +56,18 @@ def test_tags_stay_and_patches_come_back_within_one_level(kind, tmp_path, encode
     assert np.abs(decoded(after, card_middles) - decoded(before, card_middles)).max() <= 1
 
 
-@pytest.mark.parametrize(("size", "matrix", "tags"), [((720, 1280), 1, (1, 1, 1)), ((64, 256), 5, (6, 1, 6))])
+@pytest.mark.parametrize(("size", "matrix", "tags"), [((720, 1280), 1, (1, 1, 1)), ((128, 512), 5, (6, 1, 6))])
 def test_without_tags_the_usual_ones_of_the_size_are_taken_and_written(
     size, matrix, tags, tmp_path, encode, card, card_middles, enhance_video
 ):
     picture = np.zeros((*size, 3), np.uint8)
-    picture[:64, :256] = card()
+    picture[:128, :512] = card().repeat(2, axis=0).repeat(2, axis=1)
+    middles = [(2 * y, 2 * x) for y, x in card_middles]
     source = encode(tmp_path / "in.mp4", [picture], matrix=matrix)
     enhance_video(source, tmp_path / "out.mp4")
     before, after = first_frame(source), first_frame(tmp_path / "out.mp4")
     assert tags_of(before) == (2, 2, 2, 0) and tags_of(after) == (*tags, 1)
-    assert np.abs(decoded(after, card_middles) - decoded(before, card_middles, matrix)).max() <= 1
+    assert np.abs(decoded(after, middles) - decoded(before, middles, matrix)).max() <= 1
 
 
 @pytest.mark.parametrize(

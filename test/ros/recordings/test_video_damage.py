@@ -108,10 +108,3 @@ def test_losses_are_told_once_however_often_the_footage_is_played(whole, tmp_pat
         counts = [sum(1 for _ in footage.messages()) for _ in range(2)]
         assert counts[0] == counts[1] < FRAMES
         assert len(footage.losses) == 1
-
-
-def test_a_video_can_be_left_at_any_moment(whole):
-    # Its decoder's threads must not wait for Python then.
-    with VideoReader(whole("mp4")) as video:
-        next(iter(video))
-    assert av.logging.get_level() is None
