@@ -98,9 +98,7 @@ def test_footage_has_the_frames_own_times(tmp_path, encode, card):
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_rotation_is_applied_for_reading_and_carried_over(turn, tmp_path, encode, card, enhance_video):
-    source = encode(
-        tmp_path / "in.mp4", [card()], matrix_of_display=TURNS[turn], pixel_shape=Fraction(4, 3), rate=10
-    )
+    source = encode(tmp_path / "in.mp4", [card()], matrix_of_display=TURNS[turn], pixel_shape=Fraction(4, 3), rate=10)
     with VideoReader(source) as video:
         shown = next(iter(video)).picture
     assert np.abs(shown.astype(int) - SHOWN[turn](card())).mean() < 2
