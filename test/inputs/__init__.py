@@ -5,10 +5,12 @@
 A section has a module of its own, whose rows know how to make such an input; `SECTIONS` puts them in order.
 """
 
-from inputs import compressed_messages, image_messages, pictures
+from inputs import bags, compressed_messages, image_messages, pictures, videos
 from inputs.section import Section
 
-SECTIONS: tuple[Section, ...] = (image_messages.SECTION, compressed_messages.SECTION, pictures.SECTION)
+SECTIONS: tuple[Section, ...] = tuple(
+    kind.SECTION for kind in (image_messages, compressed_messages, bags, videos, pictures)
+)
 
 
 def document():

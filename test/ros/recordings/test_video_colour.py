@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from inputs.videos import COLOURS, PLANES
 
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.kernels import compiled, plain
@@ -11,16 +12,6 @@ from illumigan_ros.recordings.video import VideoReader, VideoWriter, colour
 
 av = pytest.importorskip("av")
 SHARES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 7: (0.212, 0.087), 9: (0.2627, 0.0593)}
-KINDS = {
-    "BT.709": ((1, 1, 1), 1, False),
-    "BT.601, 525 lines": ((6, 6, 6), 5, False),
-    "BT.601, 625 lines": ((5, 5, 6), 5, False),
-    "SMPTE 240M": ((7, 7, 7), 7, False),
-    "BT.2020 SDR": ((9, 9, 14), 9, False),
-    "BT.709, sRGB curve": ((1, 1, 13), 1, False),
-    "BT.709, full range": ((1, 1, 1), 1, True),
-    "BT.601, full range": ((6, 6, 6), 5, True),
-}
 
 
 def first_frame(path):
@@ -46,9 +37,9 @@ def decoded(frame, at, matrix=None):
     return np.round(np.clip(pixels, 0, 255))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", COLOURS)
 def test_tags_stay_and_patches_come_back_within_one_level(kind, tmp_path, encode, card, card_middles, enhance_video):
-    tags, matrix, full_range = KINDS[kind]
+    tags, matrix, full_range = COLOURS[kind]
     source = encode(tmp_path / "in.mp4", [card()] * 3, tags=tags, matrix=matrix, full_range=full_range)
     enhance_video(source, tmp_path / "out.mp4")
     before, after = first_frame(source), first_frame(tmp_path / "out.mp4")
@@ -70,11 +61,7 @@ def test_without_tags_the_usual_ones_of_the_size_are_taken_and_written(
     assert np.abs(decoded(after, middles) - decoded(before, middles, matrix)).max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("codec", "pix_fmt", "suffix"),
-    [("ffv1", "yuv420p10le", ".mkv"), ("ffv1", "yuv422p", ".mkv"), ("ffv1", "yuv444p", ".mkv"),
-     ("ffv1", "gray", ".mkv"), ("rawvideo", "bgr24", ".avi"), ("prores_ks", "yuv422p10le", ".mov")],
-)  # fmt: skip
+@pytest.mark.parametrize(("codec", "pix_fmt", "suffix"), PLANES)
 def test_every_kind_of_plane_is_read(codec, pix_fmt, suffix, tmp_path, encode, card, card_middles):
     source = encode(tmp_path / f"in{suffix}", [card()] * 2, codec=codec, pix_fmt=pix_fmt)
     with VideoReader(source) as video:

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from inputs.videos import SOUNDS
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.recordings.video import VideoReader
@@ -31,11 +32,7 @@ def picture_times(path):
         return [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
 
 
-@pytest.mark.parametrize(
-    ("suffix", "sound", "target"),
-    [(".mp4", "aac", ".mp4"), (".mp4", "aac", ".mkv"), (".mkv", "flac", ".mp4"), (".mov", "pcm_s16le", ".mov"),
-     (".ts", "aac", ".mp4")],
-)  # fmt: skip
+@pytest.mark.parametrize(("suffix", "sound", "target"), SOUNDS)
 def test_sound_is_copied_and_stays_in_step(suffix, sound, target, tmp_path, encode, card, enhance_video):
     source = encode(tmp_path / f"in{suffix}", frames_of(card), sound=sound, options={"bf": "0"})
     result = enhance_video(source, tmp_path / f"out{target}", attention=tmp_path / f"map{target}")

@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 import pytest
+from inputs.videos import CONTAINERS
 
 from illumigan_ros.recordings.footage import Footage
 from illumigan_ros.recordings.video import VideoReader
@@ -11,16 +12,6 @@ from illumigan_ros.recordings.video import VideoReader
 av = pytest.importorskip("av")
 FRAMES = 40
 FASTSTART = {"movflags": "faststart"}  # the index comes first, so that the file still opens when its end is missing
-KINDS = {
-    "mp4": (".mp4", "h264", None),
-    "mov with sound": (".mov", "h264", "aac"),
-    "mkv": (".mkv", "h264", None),
-    "mkv with sound": (".mkv", "h264", "aac"),
-    "avi": (".avi", "mpeg4", None),
-    "avi of JPEGs": (".avi", "mjpeg", None),
-    "webm": (".webm", "libvpx", None),
-    "flv": (".flv", "flv", None),
-}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +21,7 @@ def whole(tmp_path_factory, encode, card):
     frames = [np.minimum(card(), 200) + each for each in noise]
 
     def make(kind):
-        suffix, codec, sound = KINDS[kind]
+        suffix, codec, sound = CONTAINERS[kind]
         options = {"h264": {"bf": "0"}, "libvpx": {"deadline": "realtime", "cpu-used": "8"}}.get(codec, {"bf": "0"})
         path = tmp_path_factory.mktemp("whole") / f"whole{suffix}"
         pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
@@ -47,7 +38,7 @@ def read(path):
         return len(list(video)), video.losses
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", CONTAINERS)
 def test_a_video_that_is_cut_off_is_read_and_the_missing_frames_are_counted(kind, whole, tmp_path):
     path = whole(kind)
     assert read(path) == (FRAMES, [])

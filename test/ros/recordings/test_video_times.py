@@ -5,6 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
+from inputs.videos import FIELDS, TURNS, WRITTEN
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.recordings.footage import Footage
@@ -12,14 +13,6 @@ from illumigan_ros.recordings.video import VideoReader, VideoWriter
 from illumigan_ros.recordings.video.clock import FrameClock
 
 av = pytest.importorskip("av")
-UNIT = 1 << 16
-TURNS = {
-    "a quarter left": (0, -UNIT, 0, UNIT, 0, 0, 0, 0, 1 << 30),
-    "a quarter right": (0, UNIT, 0, -UNIT, 0, 0, 0, 0, 1 << 30),
-    "upside down": (-UNIT, 0, 0, 0, -UNIT, 0, 0, 0, 1 << 30),
-    "mirrored": (-UNIT, 0, 0, 0, UNIT, 0, 0, 0, 1 << 30),
-    "turned and mirrored": (0, UNIT, 0, UNIT, 0, 0, 0, 0, 1 << 30),
-}
 SHOWN = {
     "a quarter left": lambda picture: cv2.rotate(picture, cv2.ROTATE_90_COUNTERCLOCKWISE),
     "a quarter right": lambda picture: cv2.rotate(picture, cv2.ROTATE_90_CLOCKWISE),
@@ -42,7 +35,7 @@ def moving(card, count):
     return [np.roll(card(), 8 * index, axis=1) for index in range(count)]
 
 
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov"])
+@pytest.mark.parametrize("suffix", WRITTEN)
 def test_each_frame_keeps_its_own_time(suffix, tmp_path, encode, card, enhance_video):
     # a phone that halves its rate in the dark, and starts late
     ticks = [90000, 93000, 96000, 99003, 105000, 111000, 117000, 150000]
@@ -98,9 +91,7 @@ def test_footage_has_the_frames_own_times(tmp_path, encode, card):
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_rotation_is_applied_for_reading_and_carried_over(turn, tmp_path, encode, card, enhance_video):
-    source = encode(
-        tmp_path / "in.mp4", [card()], matrix_of_display=TURNS[turn], pixel_shape=Fraction(4, 3), rate=10
-    )
+    source = encode(tmp_path / "in.mp4", [card()], matrix_of_display=TURNS[turn], pixel_shape=Fraction(4, 3), rate=10)
     with VideoReader(source) as video:
         shown = next(iter(video)).picture
     assert np.abs(shown.astype(int) - SHOWN[turn](card())).mean() < 2
@@ -123,7 +114,7 @@ def test_side_by_side_is_upright(tmp_path, encode, card, enhance_video):
         assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
 
 
-@pytest.mark.parametrize("order", ["tff", "bff"])
+@pytest.mark.parametrize("order", FIELDS)
 def test_interlaced_video_stays_interlaced(order, tmp_path, encode, card, enhance_video):
     combed = card()
     combed[1::2] = 255 - combed[1::2]  # the fields differ, in colour as well
