@@ -25,7 +25,7 @@ class CompressedInput:
 
 
 def by_opencv(kind: str, pixels: np.ndarray, *options: int) -> Callable[[], bytes]:
-    return cv2.imencode(kind, pixels, options)[1].tobytes
+    return lambda: cv2.imencode(kind, pixels, options)[1].tobytes()
 
 
 def mosaic(pattern: str, bits: int = 8) -> np.ndarray:

@@ -44,6 +44,8 @@ def mosaic(pattern: str, bits: int = 8) -> np.ndarray:
     ("row", "format_"), [(row, text) for row in COMPRESSED for text in row.formats], ids=lambda value: str(value)[:40]
 )
 def test_every_kind_is_read_under_every_name_or_refused_with_the_reason(row, format_):
+    if row.holds.startswith("AVIF") and not cv2.haveImageWriter("a.avif"):
+        pytest.skip("this OpenCV knows no AVIF")
     if row.picture is None:
         with pytest.raises(NoPictureError, match=row.holds.split()[-1]):
             read(row.make(), format_)
