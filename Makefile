@@ -69,7 +69,7 @@ $(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
 	@touch $@
 
 # uv, as pip cannot resolve to the lowest versions; from wheels, as old sources do not build with new compilers.
-COMPILED := numpy opencv-python numba onnxruntime av pyyaml
+COMPILED := numpy opencv-python pillow numba onnxruntime av pyyaml zstandard lz4
 $(OLDEST_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(OLDEST_VENV)/bin/pip
 	$(OLDEST_VENV)/bin/pip install --disable-pip-version-check uv
 	$(OLDEST_VENV)/bin/uv pip install --python $(OLDEST_VENV)/bin/python --resolution lowest-direct \

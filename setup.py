@@ -37,8 +37,8 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.21",
-        "opencv-python>=4.5",
-        "pillow>=9",
+        "opencv-python>=4.13",
+        "pillow>=12",
         "onnxruntime>=1.15",
         "numba>=0.56",
         "platformdirs>=2.5",

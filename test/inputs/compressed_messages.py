@@ -25,7 +25,10 @@ class CompressedInput:
 
 
 def by_opencv(kind: str, pixels: np.ndarray, *options: int) -> Callable[[], bytes]:
-    return lambda: cv2.imencode(kind, pixels, options)[1].tobytes()
+    def encode() -> bytes:  # only then, as older OpenCVs do not know every kind
+        return cv2.imencode(kind, pixels, options)[1].tobytes()
+
+    return encode
 
 
 def mosaic(pattern: str, bits: int = 8) -> np.ndarray:

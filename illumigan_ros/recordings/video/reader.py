@@ -178,7 +178,8 @@ class VideoReader:
             colour = Colour(BT709, BT709, BT709)
             _tell(self.notes, "the video is HDR and becomes BT.709; what shines brighter than paper is plain white")
         matrix: Any = frame.side_data.get("DISPLAYMATRIX")
-        order = self._stream.codec_context.field_order
+        # PyAV tells it from 18.1 on, which needs Python 3.11; before, the usual order is taken.
+        order = getattr(self._stream.codec_context, "field_order", None)
         self.presentation = Presentation(
             colour=colour,
             pixel_shape=Fraction(self._stream.sample_aspect_ratio or 1),

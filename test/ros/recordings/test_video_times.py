@@ -115,6 +115,7 @@ def test_side_by_side_is_upright(tmp_path, encode, card, enhance_video):
 
 
 @pytest.mark.parametrize("order", FIELDS)
+@pytest.mark.skipif(not hasattr(av.VideoCodecContext, "field_order"), reason="this PyAV does not tell the order")
 def test_interlaced_video_stays_interlaced(order, tmp_path, encode, card, enhance_video):
     combed = card()
     combed[1::2] = 255 - combed[1::2]  # the fields differ, in colour as well
