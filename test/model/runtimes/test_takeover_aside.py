@@ -59,7 +59,7 @@ def wait_for(thread):
 
 def test_originals_go_out_while_another_runtime_is_opened_which_then_takes_over(gate, frame):
     said = []
-    with Enhancer(threads=1, live=True, on_takeover=said.append) as enhancer:
+    with Enhancer(threads=1, live=True, denoise_over_time=0, on_takeover=said.append) as enhancer:
         right = enhancer.enhance(frame, 0.0)
         chain = enhancer._runtime
         chain._runtime.input = "no such input"

@@ -58,7 +58,7 @@ def test_a_clock_that_is_set_back_or_far_ahead_is_told_in_the_diagnostics(bench)
     running = bench()
     camera = running.camera(Image)
     out = send(running, camera, [(NOW, 0), (NOW - 60, 0), (NOW - 60, 10**8), (NOW + 10**7, 0), (NOW - 60, 2 * 10**8)])
-    for made in out:
+    for made in out[1], out[3], out[4]:  # all but the one that follows
         np.testing.assert_array_equal(to_bgr(made), to_bgr(out[0]))
     values = running.wait(lambda: running.diagnostics() if running.diagnostics().get("frames out") == "5" else None)
     assert values[f"memory begun anew: {JUMP}"] == "3"
