@@ -102,6 +102,12 @@ def test_a_job_may_be_abandoned(day, grid):
     assert (made == enhance(day, grid, 2.0)[0]).all()
 
 
+def test_threads_end_where_a_frame_is_left_on_its_way(day):
+    fused = FusedPass(2)
+    begin(fused, day, 2.0)  # and then a signal ends what was to come
+    fused.close()
+
+
 def test_an_error_of_a_helper_is_raised_and_the_next_frame_is_served(day, grid):
     fused = FusedPass(2)
     with pytest.raises(ZeroDivisionError):
