@@ -37,7 +37,7 @@ setup(
     python_requires=">=3.10",
     install_requires=[
         "numpy>=1.21",
-        "opencv-python>=4.13",
+        "opencv-python>=4.10",
         "pillow>=12",
         "onnxruntime>=1.15",
         "numba>=0.56",
