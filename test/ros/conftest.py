@@ -202,7 +202,9 @@ def as_sqlite() -> Callable[[Path], Path]:
     return replace
 
 
-def _benches() -> Iterator[Callable[..., Bench]]:
+@pytest.fixture
+def bench() -> Iterator[Callable[..., Bench]]:
+    """Make benches that are closed after the test."""
     pytest.importorskip("rclpy", reason="rclpy is not installed")
     benches: list[Bench] = []
 
@@ -217,15 +219,3 @@ def _benches() -> Iterator[Callable[..., Bench]]:
     yield make
     for made in benches:
         made.close()
-
-
-@pytest.fixture
-def bench() -> Iterator[Callable[..., Bench]]:
-    """Make benches that are closed after the test."""
-    yield from _benches()
-
-
-@pytest.fixture(scope="module")
-def make_bench() -> Iterator[Callable[..., Bench]]:
-    """Make benches that are closed after the module's tests, for cases that can share one."""
-    yield from _benches()
