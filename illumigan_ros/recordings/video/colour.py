@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 RGB, BT709, UNKNOWN, RESERVED, BT601_625, BT601_525, BT2020 = 0, 1, 2, 3, 5, 6, 9
 PQ, HLG = 16, 18
 LIMITED, FULL = 1, 2
+TONE_MAPPING_SINCE = 18  # PyAV's version
 MATRICES = {  # shares of red and blue in luma, and swscale's code
     BT709: (0.2126, 0.0722, 1),
     4: (0.30, 0.11, 4),  # FCC
@@ -66,8 +67,12 @@ def usual_colour(width: int, height: int) -> Colour:
 def colour_of(frame: VideoFrame) -> Colour:
     """Return the colour of a decoded frame; what its tags leave open is taken as players do.
 
-    Raises FrameError for a matrix that cannot be undone here.
+    Raises FrameError for a matrix that cannot be undone here, and for HDR where this PyAV cannot map its tones.
     """
+    if is_hdr(frame) and not can_map_tones():
+        raise FrameError("this PyAV cannot bring HDR to BT.709; update it to version 18, or convert the video first.")
+    if frame.color_trc in (0, UNKNOWN) and "DOVI_METADATA" in frame.side_data:
+        raise FrameError("it is Dolby Vision without a layer of another kind; convert it to BT.709 first.")
     usual = usual_colour(frame.width, frame.height)
     matrix = frame.colorspace
     rgb = frame.format.is_rgb or frame.format.has_palette
@@ -90,6 +95,13 @@ def _fills_the_range(frame: VideoFrame) -> bool:
     name = frame.format.name
     untagged_grey = name.startswith("gray") and frame.color_range != LIMITED
     return name.startswith("yuvj") or frame.color_range == FULL or untagged_grey
+
+
+def can_map_tones() -> bool:
+    """Tell whether this PyAV lets swscale convert transfers; before version 18 it only changes their tag."""
+    import av
+
+    return int(av.__version__.split(".")[0]) >= TONE_MAPPING_SINCE
 
 
 def is_hdr(frame: VideoFrame) -> bool:

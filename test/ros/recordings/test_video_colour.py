@@ -80,6 +80,7 @@ def test_grey_pictures_stay_grey(tmp_path):
     assert set(np.frombuffer(memoryview(u), np.uint8)) == set(np.frombuffer(memoryview(v), np.uint8)) == {128}
 
 
+@pytest.mark.skipif(not colour.can_map_tones(), reason="needs PyAV 18")
 def test_hdr_becomes_bt709_with_paper_as_white(tmp_path, encode):
     # HLG levels of greys as bright as BT.1886 shows 60, 128 and 254 where white has 203 nits (ITU-R BT.2408, BT.2100).
     grey = np.repeat(np.array([53, 114, 191], np.uint8), 32)[None, :, None].repeat(32, 0).repeat(3, 2)
@@ -89,6 +90,13 @@ def test_hdr_becomes_bt709_with_paper_as_white(tmp_path, encode):
         assert (video.presentation.colour.matrix, video.presentation.colour.transfer) == (1, 1)
         assert "HDR" in video.notes[0]
     np.testing.assert_allclose(picture[16, 16::32], np.array([[60], [128], [254]]).repeat(3, 1), atol=4)
+
+
+def test_hdr_is_refused_where_its_tones_cannot_be_mapped(tmp_path, encode, card, monkeypatch):
+    source = encode(tmp_path / "in.mkv", [card()], codec="ffv1", pix_fmt="yuv420p10le", tags=(9, 9, 16))
+    monkeypatch.setattr(colour, "can_map_tones", lambda: False)
+    with pytest.raises(FrameError, match=r"in\.mkv cannot be enhanced: this PyAV cannot bring HDR to BT\.709"):
+        VideoReader(source)
 
 
 def test_a_matrix_that_is_not_known_is_refused(tmp_path, encode, card):
