@@ -125,8 +125,7 @@ def test_interlaced_video_stays_interlaced(order, tmp_path, encode, card, enhanc
     assert result.done == 3
     with av.open(str(tmp_path / "out.mkv")) as container:
         assert next(container.decode(video=0)).interlaced_frame
-        if hasattr(container.streams.video[0].codec_context, "field_order"):  # PyAV 17 does not tell
-            assert container.streams.video[0].codec_context.field_order == {"tff": 2, "bff": 3}[order]
+        assert container.streams.video[0].codec_context.field_order == {"tff": 2, "bff": 3}[order]
     with VideoReader(tmp_path / "out.mkv") as video:
         picture = next(iter(video)).picture
     for row in (40, 41):
