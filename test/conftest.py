@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.register_assert_rewrite("support")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory):

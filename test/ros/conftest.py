@@ -14,8 +14,11 @@ from typing import Any
 
 import pytest
 
-# An own domain for each session, below those whose ports Linux hands out to others; nothing leaves this machine.
-os.environ["ROS_DOMAIN_ID"] = str(1 + os.getpid() % 100)
+# An own domain for each session and each worker of pytest-xdist, whose parent is the session, below those whose ports
+# Linux hands out to others; nothing leaves this machine.
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")
+SESSION = os.getppid() + 31 * int(WORKER.removeprefix("gw")) if WORKER else os.getpid()
+os.environ["ROS_DOMAIN_ID"] = str(1 + SESSION % 100)
 os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
 os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)
 

@@ -1,18 +1,16 @@
 """`illumigan build-engine` with a real program that builds, in a cache of the test's own."""
 
-import io
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
+from support.commands import error, illumigan
 
 from illumigan_model.errors import ModelError
 from illumigan_model.tensorrt import engine_cache
 from illumigan_model.weights import find_weights
 from illumigan_ros.commands import build_engine as engine_command
 from illumigan_ros.commands import doctor
-from illumigan_ros.commands.main import main
 
 PROGRAM = """
 import hashlib, os, sys, time
@@ -39,17 +37,6 @@ def tensorrt(tmp_path, monkeypatch):
         return lambda: (tmp_path / "runs").read_text().split()
 
     return install
-
-
-def illumigan(*arguments, code=0):
-    """Run the command in this process; return what it printed, the sentence alone where it must fail."""
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", ["illumigan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    assert (ending.value.code or 0) == code, output.getvalue()
-    return output.getvalue() if not code else output.getvalue().splitlines()[-1]
 
 
 def test_the_engine_of_the_shipped_model_is_built_once_with_progress(tensorrt):
@@ -97,14 +84,14 @@ def test_what_cannot_be_built_is_one_sentence(tensorrt, arguments, complaint):
     tensorrt()
     if "--size" in arguments:
         pytest.importorskip("torch", reason="needs torch")
-    sentence = illumigan("build-engine", *arguments, code=2)
+    sentence = error("build-engine", *arguments)
     assert sentence.startswith("error: ")
     assert complaint in sentence
 
 
 def test_the_builders_last_word_is_quoted(tensorrt):
     tensorrt("the GPU is on fire")
-    assert illumigan("build-engine", code=2) == "error: Building the engine failed: the GPU is on fire."
+    assert error("build-engine") == "error: Building the engine failed: the GPU is on fire."
 
 
 def test_the_doctor_lists_the_engines_and_says_which_fit(tensorrt, monkeypatch, tmp_path):
@@ -139,15 +126,13 @@ def test_what_is_left_of_an_uninstalled_tensorrt_is_one_sentence(tmp_path, monke
     (tmp_path / "what_pip_uninstall_left").mkdir()
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr("illumigan_model.tensorrt.build.MODULES", ("what_pip_uninstall_left",))
-    assert "left is not installed completely" in illumigan("build-engine", code=2)
+    assert "left is not installed completely" in error("build-engine")
 
 
 def test_no_minutes_are_spent_on_somebody_elses_graph(tensorrt, tmp_path):
     tensorrt()
     (tmp_path / "foreign.onnx").write_bytes(b"a graph of something else")
-    assert "foreign.onnx was not exported by illumigan" in illumigan(
-        "build-engine", "--model", tmp_path / "foreign.onnx", code=2
-    )
+    assert "foreign.onnx was not exported by illumigan" in error("build-engine", "--model", tmp_path / "foreign.onnx")
     assert not (tmp_path / "runs").exists()
 
 
@@ -158,7 +143,7 @@ def without_tensorrt():
 def test_without_tensorrt_and_a_gpu_it_says_so(tensorrt):
     try:
         engine_cache.tensorrt_facts()
-    except ModelError as error:
-        assert illumigan("build-engine", code=2) == f"error: {error}"
+    except ModelError as refusal:
+        assert error("build-engine") == f"error: {refusal}"
     else:
         pytest.skip("this machine has both")

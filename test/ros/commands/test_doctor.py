@@ -1,4 +1,4 @@
-"""The doctor on installations that are not well: it names what is wrong and looks at the rest."""
+"""The doctor, also on installations that are not well: it names what is wrong and looks at the rest."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.commands import illumigan_process
 
 from illumigan_ros.commands import doctor
 
@@ -54,3 +55,10 @@ def test_a_graphics_driver_that_hangs_does_not_hang_the_doctor(tmp_path, monkeyp
         pytest.skip("a Jetson, which has no nvidia-smi")
     assert "does not answer" in found["GPU"].text
     assert "display" in found
+
+
+def test_the_doctor_says_what_works():
+    output = illumigan_process("doctor")
+    assert "onnxruntime" in output and "sha256 as shipped" in output
+    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
+        assert subject in output

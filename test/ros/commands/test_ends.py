@@ -1,13 +1,12 @@
 """Commands that are stopped, or whose output has no place, end in a sentence and leave nothing in the way."""
 
-import io
 import os
 import resource
 import signal
 import subprocess
 import sys
 import time
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,14 +14,15 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from support.commands import COMMAND, error, illumigan, illumigan_process
 
-from illumigan_ros.commands.main import main
 from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
+from illumigan_ros.recordings.bag_writer import BagWriter
+from illumigan_ros.recordings.cdr import IMAGE, image_cdr
 from illumigan_ros.recordings.video import VideoWriter
 
 CONFIGS = Path(__file__).parents[3] / "config"
 NIGHT = np.random.default_rng(0).integers(0, 40, (48, 64, 3)).astype(np.uint8)
-COMMAND = [sys.executable, "-m", "illumigan_ros.commands.main"]
 
 
 def sentence_of(output):
@@ -31,21 +31,17 @@ def sentence_of(output):
     return sentence
 
 
-def illumigan(*arguments):
-    """Run the command in this process, with disks that hold a hundred bytes to a file."""
-    output = io.StringIO()
+@contextmanager
+def disks_of_a_hundred_bytes():
+    """Let no file of this process grow beyond a hundred bytes."""
     old = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100, old[1]))
     try:
-        with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-            patch.setattr(sys, "argv", ["illumigan", *map(str, arguments)])
-            with pytest.raises(SystemExit) as ending:
-                main()
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, old)
         signal.signal(signal.SIGXFSZ, ignored)
-    return ending.value.code, output.getvalue()
 
 
 def test_a_full_disk_is_one_sentence_where_a_library_writes(tmp_path):
@@ -61,8 +57,8 @@ def test_a_full_disk_is_one_sentence_where_a_library_writes(tmp_path):
         ("export", "--model", "curve_grid", tmp_path / "model.onnx"),
         ("manifest", tmp_path / "mine.yaml", tmp_path / "photos.csv"),
     ):
-        code, output = illumigan(*arguments)
-        assert code == 2, output
+        with disks_of_a_hundred_bytes():
+            output = illumigan(*arguments, code=2)
         assert "disk is full" in sentence_of(output)
     assert set(tmp_path.rglob("*")) == before
 
@@ -146,3 +142,36 @@ def test_ctrl_c_while_python_still_imports_ends_in_no_traceback(tmp_path):
     prelude = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
     ended = subprocess.run([sys.executable, "-c", prelude + code], env=environment, capture_output=True, check=False)
     assert (ended.returncode, ended.stdout, ended.stderr) == (-signal.SIGINT, b"", b"")
+
+
+def test_a_full_disk_leaves_nothing_that_looks_complete(night_video, night_bag, night_folder, tmp_path):
+    out = tmp_path / "results"
+    out.mkdir()
+    for command, source, name, size in (
+        ("enhance-video", night_video, "video.mp4", 1500),
+        ("enhance-bag", night_bag, "bag", 50_000),
+        ("enhance-images", night_folder, "pictures", 2000),
+    ):
+        illumigan(command, source, tmp_path / name)  # compiles and caches the kernels, which writes files as well
+        sentence = error(command, source, out / name, run=illumigan_process, most_bytes=size)
+        assert "The disk is full" in sentence
+    assert [path for path in out.rglob("*") if path.is_file()] == []
+    assert not (out / "bag").exists()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path, number, code):
+    with BagWriter(tmp_path / "bag") as bag:
+        bag.add_topic("/image", IMAGE)
+        for stamp in range(3000):
+            bag.write("/image", stamp, image_cdr(NIGHT[:32, :32], stamp))
+    command = [sys.executable, "-m", "illumigan_ros.commands.main", "enhance-bag", tmp_path / "bag", tmp_path / "out"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        while not (tmp_path / "out").exists():
+            assert process.poll() is None
+        process.send_signal(number)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == code, output
+    assert "out was not finished and has been removed; run it again." in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "out").exists()

@@ -1,30 +1,17 @@
 """The benchmark on tiny frames: all figures there, finite and consistent; one sentence where that cannot be."""
 
-import io
 import json
 import math
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 
 import cv2
 import pytest
 from skimage import data
+from support.commands import error, run_here
 
-from illumigan_ros.commands.main import main
 from illumigan_ros.measure.benchmark import CLAHE, COPY, OURS, PLAIN, SINGLE, STILL
 from illumigan_ros.measure.benchmark_start import run_child
 
 QUICK = ("--seconds", 0.1, "--no-start")
-
-
-def illumigan(*arguments, code=0):
-    output, errors = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
-        patch.setattr(sys, "argv", ["illumigan", "benchmark", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    assert (ending.value.code or 0) == code, errors.getvalue()
-    return output.getvalue() if code == 0 else errors.getvalue()
 
 
 def numbers(value):
@@ -40,7 +27,9 @@ def test_json_has_every_figure_and_the_plot_is_drawn(tmp_path):
     plot = tmp_path / "plot.png"
     sizes = ["64x48", "96x64", "128x96"]
     wanted = [word for size in sizes for word in ("--size", size)]
-    result = json.loads(illumigan(*wanted, *QUICK, "--threads", 2, "--json", "--plot", plot))
+    code, output, errors = run_here("benchmark", *wanted, *QUICK, "--threads", 2, "--json", "--plot", plot)
+    assert code == 0, errors
+    result = json.loads(output)
     assert all(math.isfinite(number) for number in numbers(result))
     assert [size["size"] for size in result["sizes"]] == sizes
     assert result["machine"]["processor"] and result["machine"]["cores"] >= 1
@@ -63,7 +52,8 @@ def test_json_has_every_figure_and_the_plot_is_drawn(tmp_path):
 def test_tables_are_printed_for_a_picture_of_ones_own(tmp_path):
     picture = tmp_path / "photo.png"
     cv2.imwrite(str(picture), data.astronaut() // 8)
-    printed = illumigan("--size", "64x48", "--image", picture, *QUICK, "--threads", 1)
+    code, printed, errors = run_here("benchmark", "--size", "64x48", "--image", picture, *QUICK, "--threads", 1)
+    assert code == 0, errors
     assert "64x48" in printed and OURS in printed and "stages in ms" in printed
     assert "photo.png" in printed.replace("\n", "")
     assert SINGLE not in printed
@@ -92,6 +82,5 @@ def test_a_fresh_process_says_what_its_first_frame_cost():
 )
 def test_a_bad_option_is_told_in_one_sentence_before_anything_is_measured(tmp_path, monkeypatch, arguments, sentence):
     monkeypatch.chdir(tmp_path)
-    told = [line for line in illumigan(*arguments, code=2).splitlines() if line.startswith("error: ")]
-    assert len(told) == 1 and sentence in told[0]
+    assert sentence in error("benchmark", *arguments)
     assert not list(tmp_path.iterdir())

@@ -2,10 +2,7 @@
 
 import copy
 import dataclasses
-import io
-import sys
 from collections import Counter
-from contextlib import redirect_stderr
 
 import pytest
 
@@ -13,6 +10,7 @@ torch = pytest.importorskip("torch", reason="needs torch")
 pytest.importorskip("onnx", reason="needs onnx")
 pytest.importorskip("safetensors", reason="needs safetensors")
 
+from support.commands import error  # noqa: E402
 from torch import Tensor  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils._pytree import tree_leaves  # noqa: E402
@@ -24,7 +22,6 @@ from illumigan_model.generators.scopes import Core, Full  # noqa: E402
 from illumigan_model.system.machine import has_gpu  # noqa: E402
 from illumigan_model.weights import find_weights  # noqa: E402
 from illumigan_ros.commands.gpu_check import show  # noqa: E402
-from illumigan_ros.commands.main import main  # noqa: E402
 from illumigan_ros.measure import gpu_check, gpu_variants  # noqa: E402
 from illumigan_ros.measure.gpu_check import batches_of, check, fault, night_frames  # noqa: E402
 from illumigan_ros.measure.gpu_check_report import EXPLANATION, document, write  # noqa: E402
@@ -78,18 +75,6 @@ def disguised(grid: CurveGrid, kind: type[CurveGrid]) -> CurveGrid:
     made = kind(grid.config)
     made.load_state_dict(grid.state_dict())
     return made.eval()
-
-
-def illumigan(*arguments, code):
-    printed = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stderr(printed):
-        patch.setattr(sys, "argv", ["illumigan", "gpu-check", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    assert ending.value.code == code
-    errors = [line for line in printed.getvalue().splitlines() if line.startswith("error: ")]
-    assert len(errors) == 1
-    return errors[0]
 
 
 def test_eight_different_dark_pictures_are_looked_at():
@@ -236,7 +221,7 @@ def test_the_file_has_every_figure_and_every_refusal_and_so_has_the_terminal(res
 @pytest.mark.skipif(has_gpu(), reason="there is a GPU here")
 def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    complaint = illumigan("--out", ".", code=1)
+    complaint = error("gpu-check", "--out", ".", code=1)
     assert complaint == "error: There is no NVIDIA GPU on this machine, or no driver for it; nothing was measured."
     assert not list(tmp_path.iterdir())
 
@@ -251,5 +236,5 @@ def test_without_a_gpu_it_says_so_and_writes_nothing(tmp_path, monkeypatch):
 )
 def test_a_bad_option_is_told_in_one_sentence_before_anything_is_measured(tmp_path, monkeypatch, arguments, sentence):
     monkeypatch.chdir(tmp_path)
-    assert sentence in illumigan(*arguments, code=2)
+    assert sentence in error("gpu-check", *arguments)
     assert not list(tmp_path.iterdir())

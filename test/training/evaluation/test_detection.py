@@ -6,16 +6,14 @@ Its input is 64 x 64, so a picture of 128 x 64 is halved into the upper half of 
 import csv
 import io
 import shutil
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 
 import cv2
 import numpy as np
 import pytest
 from skimage import data
+from support.commands import illumigan
 
 from illumigan_model.errors import IllumiganError
-from illumigan_ros.commands.main import main
 from illumigan_training.detectors.detector import Detector
 from illumigan_training.evaluation.detection import are_inside, as_methods, observe, watch
 from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
@@ -74,16 +72,6 @@ def drive(tmp_path):
         "image,split\nlit.png,test\nfaint.png,test\nwalker.png,train\nnever_drove.png,lost\n"
     )
     return tmp_path
-
-
-def illumigan(*arguments):
-    """Run the command and return its exit code and what it printed."""
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", ["illumigan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    return ending.value.code or 0, output.getvalue()
 
 
 def seen_by(detector, frames, methods, **options):
@@ -225,11 +213,11 @@ def test_methods_are_compared_on_the_frames_chosen(drive, detector):
 def test_pictures_that_are_missing_or_broken_are_told_and_left_out(drive, detector_file):
     (drive / "drive" / "lit.png").unlink()
     (drive / "drive" / "day.png").write_bytes(b"not a picture")
-    code, output = illumigan(
+    output = illumigan(
         *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
         *("--detector", detector_file),
+        code=2,
     )
-    assert code == 2
     assert "error: 2 of 4 pictures were left out; the numbers are of the other 2." in output
     assert "dark (2," in output  # frames; a narrow terminal breaks the line here
     told = [line for line in output.splitlines() if line.startswith("left out: ")]
@@ -277,11 +265,10 @@ def test_tables_say_the_same_in_both_forms(compared):
 
 
 def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file):
-    code, output = illumigan(
+    output = illumigan(
         *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
         *("--detector", detector_file, "--model", "curve_grid", "--out", drive / "report"),
     )
-    assert code == 0, output
     for word in ("dark", "bright", "raw", "curve_grid"):
         assert word in output
     assert {"table.md", "table.csv", "gained_curve_grid.jpg", "lost_curve_grid.jpg"} <= {
@@ -316,9 +303,8 @@ def test_bad_input_is_one_sentence(drive, detector_file, changed, sentence):
     for option in ("images", "truth", "detector", "frames", "out"):
         if option in options:
             options[option] = drive / options[option]
-    code, output = illumigan("evaluate-detection", *(f"--{name}={value}" for name, value in options.items()))
+    output = illumigan("evaluate-detection", *(f"--{name}={value}" for name, value in options.items()), code=2)
     errors = [line for line in output.splitlines() if line]
-    assert code == 2
     assert len(errors) == 1 and errors[0].startswith("error: ") and sentence in errors[0]
 
 

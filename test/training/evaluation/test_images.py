@@ -1,5 +1,4 @@
 import csv
-import sys
 
 import cv2
 import numpy as np
@@ -8,11 +7,11 @@ import torch
 import yaml
 from skimage import data
 from skimage.metrics import peak_signal_noise_ratio
+from support.commands import illumigan, run_here
 
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.generators.checkpoint import save_checkpoint
 from illumigan_model.generators.curve_grid import CurveGrid
-from illumigan_ros.commands.main import main
 from illumigan_training.evaluation.images import auto_gamma, evaluate, find_photos, open_contenders
 from illumigan_training.evaluation.report import as_csv, markdown, means, table
 
@@ -62,14 +61,6 @@ def runs(tmp_path):
 def measured(folder, models=("curve_grid",), runs=(), **options):
     with open_contenders(models, runs, **options) as contenders:
         return evaluate(find_photos(folder)[0], contenders)
-
-
-def illumigan(monkeypatch, *arguments):
-    """Run the command; return its exit code."""
-    monkeypatch.setattr(sys, "argv", ["illumigan", "evaluate", *map(str, arguments)])
-    with pytest.raises(SystemExit) as ending:
-        main()
-    return ending.value.code or 0
 
 
 def test_models_are_measured_next_to_the_baselines_and_the_truth(pairs):
@@ -213,13 +204,12 @@ def test_models_and_runs_that_are_none_are_named(runs, tmp_path):
     assert "config.yaml holds no settings" in sentence(IllumiganError, [], runs)
 
 
-def test_the_command_leaves_tables_and_a_contact_sheet(monkeypatch, capsys, pairs, runs, tmp_path):
+def test_the_command_leaves_tables_and_a_contact_sheet(monkeypatch, pairs, runs, tmp_path):
     monkeypatch.setenv("COLUMNS", "120")
     cv2.imwrite(str(pairs / "low" / "lonely.png"), photo("chelsea"))
     out = tmp_path / "out"
     options = ["--data", pairs, "--model", "curve_grid", "--run", runs[0], "--no-baselines", "--out", out]
-    assert illumigan(monkeypatch, *options) == 0
-    printed = capsys.readouterr().out
+    printed = illumigan("evaluate", *options)
     assert "1 photos have no partner of the same name, such as" in printed
     lines = (out / "table.md").read_text().splitlines()
     assert lines[0].startswith("| method | PSNR dB | SSIM | PSNR-GT-mean dB | SSIM-GT-mean | NIQE | luma |")
@@ -235,23 +225,24 @@ def test_the_command_leaves_tables_and_a_contact_sheet(monkeypatch, capsys, pair
     assert cells[3] == pytest.approx(photo("chelsea").mean(), abs=15)
 
 
-def test_the_command_does_the_rest_and_says_how_many_were_left_out(monkeypatch, capsys, day):
+def test_the_command_does_the_rest_and_says_how_many_were_left_out(day):
     (day / "broken.png").write_bytes(b"no picture")
-    assert illumigan(monkeypatch, "--data", day) == 2
-    printed = capsys.readouterr()
-    assert "left out: " in printed.out
-    assert "curve_grid" in printed.out
-    assert "error: 1 of 3 photos were left out; the numbers are of the other 2." in printed.err
+    code, output, errors = run_here("evaluate", "--data", day)
+    assert code == 2
+    assert "left out: " in output
+    assert "curve_grid" in output
+    assert "error: 1 of 3 photos were left out; the numbers are of the other 2." in errors
 
 
-def test_the_command_says_in_one_sentence_what_is_missing(monkeypatch, capsys, day, tmp_path):
+def test_the_command_says_in_one_sentence_what_is_missing(day, tmp_path):
     for options, sentence in (
         (["--data", tmp_path / "nowhere"], "There is no folder"),
         (["--data", day, "--model", "gan"], "There is no model named 'gan'"),
         (["--data", day, "--vgg", tmp_path / "vgg.pt"], "vgg.pt is missing"),
         (["--data", day, "--out", day], "is the input itself"),
     ):
-        assert illumigan(monkeypatch, *options) == 2
-        (line,) = capsys.readouterr().err.splitlines()
+        code, _, errors = run_here("evaluate", *options)
+        assert code == 2
+        (line,) = errors.splitlines()
         assert line.startswith("error: ")
         assert sentence in line
