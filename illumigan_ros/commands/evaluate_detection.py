@@ -51,7 +51,7 @@ def command(
 ) -> None:
     """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
     require_modules("torch", "skimage", "pycocotools")
-    from illumigan_training.detectors.detector import Detector
+    from illumigan_model.detectors.detector import Detector
     from illumigan_training.evaluation import detection
     from illumigan_training.evaluation.detection_scores import summarise
     from illumigan_training.evaluation.images import open_contenders
