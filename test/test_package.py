@@ -16,7 +16,7 @@ import illumigan_model
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"illumigan_model": "illumigan_model", "illumigan_training": "training", "illumigan_ros": "illumigan_ros"}
-EXECUTABLES = ["enhance_node", "play_bag", "record_bag"]
+EXECUTABLES = ["detect_node", "enhance_node", "play_bag", "record_bag"]
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "pillow_heif": "pillow-heif",

@@ -1,0 +1,1 @@
+"""What the tests of several rooms share and call by name, as they import it; fixtures are in the conftest files."""
