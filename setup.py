@@ -23,7 +23,7 @@ setup(
         "illumigan_training": ["py.typed"],
         "illumigan_model.runtimes": ["night.png"],
         "illumigan_model.torch2trt": ["converters.txt"],
-        "illumigan_model.weights": ["*"],
+        "illumigan_model.weights": ["*", "detectors/*"],
         "illumigan_training.evaluation": ["niqe_parameters.*"],
     },
     # Data files, and not scripts: they land in lib/illumigan, where `ros2 run` looks, under colcon and plain pip alike.
@@ -89,6 +89,7 @@ setup(
         "dev": [
             "pytest>=8",
             "hypothesis>=6",
+            "onnx>=1.15",
             "pillow-heif",
             "ruff",
             "mypy",

@@ -16,7 +16,7 @@ import illumigan_model
 
 ROOT = Path(__file__).parents[1]
 ROOMS = {"illumigan_model": "illumigan_model", "illumigan_training": "training", "illumigan_ros": "illumigan_ros"}
-EXECUTABLES = ["enhance_node", "play_bag", "record_bag"]
+EXECUTABLES = ["detect_node", "enhance_node", "play_bag", "record_bag"]
 DISTRIBUTION_OF = {
     "PIL": "pillow",
     "pillow_heif": "pillow-heif",
@@ -105,7 +105,7 @@ def test_a_plain_install_needs_neither_torch_nor_ros(metadata: Message) -> None:
 
 
 def test_the_command_and_the_enhancer_start_without_torch_and_ros() -> None:
-    rooms = "illumigan_ros.commands.main, illumigan_model.enhancer, illumigan_training.detectors.detector"
+    rooms = "illumigan_ros.commands.main, illumigan_model.enhancer, illumigan_model.detectors.detector"
     imports = f"import sys, {rooms}; print(*sys.modules)"
     loaded = run(sys.executable, "-c", imports)
     assert not {"torch", "rclpy"} & set(loaded.split())

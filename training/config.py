@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 
 import yaml
 
+from illumigan_model.detectors.coco import numbers_of
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.checkpoint import ARCHITECTURES
 from illumigan_training.data.samples import KINDS
-from illumigan_training.detectors.coco import numbers_of
 from illumigan_training.losses.features import FLAVOURS, NETWORKS
 from illumigan_training.losses.terms import CURVE_TERMS, TERMS
 

@@ -1,6 +1,7 @@
 """Shipped weights: NAME.safetensors (torch), NAME.onnx (ONNX Runtime), NAME.sha256 and NAME.md (the model card).
 
 A generator that sees whole frames has no NAME.onnx: its graph depends on their size, and `illumigan export` makes it.
+The folder `detectors` has the object detectors that are shipped: NAME.onnx, NAME.sha256 and NAME.md.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from illumigan_model.errors import ModelError
 
 FOLDER = Path(__file__).parent
+DETECTORS = FOLDER / "detectors"
 SUFFIXES = (".onnx", ".safetensors", ".pth")
 
 
@@ -61,6 +63,27 @@ def find_checkpoint(model: str) -> Path:
     return find_weights(model, (".safetensors", ".pth"))
 
 
+def available_detectors() -> list[str]:
+    """Return the names of the shipped detectors."""
+    return sorted(path.stem for path in DETECTORS.glob("*.sha256"))
+
+
+def find_detector(detector: str) -> Path:
+    """Return the file of a detector: the name of a shipped one, or the path of an ONNX file.
+
+    Raises:
+        ModelError: there is no such file, or it is not as its .sha256 file has it, as in `find_weights`.
+    """
+    shipped = DETECTORS / f"{detector}.onnx"
+    path = shipped if detector in available_detectors() else Path(detector).expanduser()
+    if not path.is_file():
+        names = ", ".join(available_detectors())
+        raise ModelError(f"There is no detector {detector}; give an ONNX file, or the name of a shipped one: {names}.")
+    if path.name in recorded(path):
+        verify(path)
+    return path
+
+
 def verify(path: Path) -> None:
     """Check a file against its recorded sha256.
 
@@ -68,7 +91,7 @@ def verify(path: Path) -> None:
         ModelError: the file has changed since that was written, or its record is missing.
     """
     if recorded(path).get(path.name) != sha256(path):
-        again = "install the package" if path.parent == FOLDER else "get the file"
+        again = "install the package" if FOLDER in path.parents else "get the file"
         raise ModelError(f"{path} is damaged (its sha256 is not the recorded one); {again} again.")
 
 

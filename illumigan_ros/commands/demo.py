@@ -23,16 +23,21 @@ def command(
     seconds: Annotated[float, typer.Option(help="How much footage to play.", min=0.5)] = 10.0,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
+    detector: Annotated[
+        str, typer.Option(help="Shipped detector or ONNX file; its boxes are drawn.")
+    ] = "yolox_nano",
 ) -> None:
     """Show it working: a night drive is played over DDS through the node, recorded, and drawn side by side."""
     from illumigan_ros.demo.demo import DemoOptions, run_demo
+    from illumigan_ros.demo.examination import in_words
 
     if bag is not None and video is not None:
         raise FrameError("Choose one of --bag and --video.")
     require_positive("--seconds", seconds)
-    options = DemoOptions(out, bag or video, topic, parse_size(size), seconds, model, runtime)
+    options = DemoOptions(out, bag or video, topic, parse_size(size), seconds, model, runtime, detector)
     recording, report = run_demo(options, progress_bar)
     for name, value in report.items():
         if not isinstance(value, dict):
             print(f"  {name.replace('_', ' '):<16} {'unknown' if value is None else value}")
+    print("\n".join(in_words(report["detection"])))
     print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")

@@ -25,7 +25,7 @@ MOST_FAILURES = 10
 
 def command(
     images: Annotated[Path, typer.Option(help="Folder of pictures.")],
-    detector: Annotated[list[Path], typer.Option(help="ONNX file of a detector; may be repeated.")],
+    detector: Annotated[list[str], typer.Option(help="Shipped detector or an ONNX file; may be repeated.")],
     *,
     truth: Annotated[
         Optional[Path],
@@ -51,7 +51,8 @@ def command(
 ) -> None:
     """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
     require_modules("torch", "skimage", "pycocotools")
-    from illumigan_training.detectors.detector import Detector
+    from illumigan_model.detectors.detector import Detector
+    from illumigan_model.weights import find_detector
     from illumigan_training.evaluation import detection
     from illumigan_training.evaluation.detection_scores import summarise
     from illumigan_training.evaluation.images import open_contenders
@@ -63,7 +64,7 @@ def command(
     boxes = None if truth is None else read_truth(truth)
     folds = parse_folds(held_out or [])
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
-    networks = [Detector(file) for file in detector]
+    networks = [Detector(find_detector(each)) for each in detector]
     with open_contenders(model) as contenders, open_contenders(list(folds.values()), baselines=False) as makers:
         made_by = {name: makers[1 + list(dict.fromkeys(folds.values())).index(of)].method for name, of in folds.items()}
         methods = detection.as_methods(contenders, chosen, made_by)

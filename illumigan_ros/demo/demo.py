@@ -13,10 +13,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.system.files import make_folder, unwritable, write_json
+from illumigan_model.weights import find_detector
+from illumigan_ros.demo.examination import Examination
 from illumigan_ros.demo.processes import Crew
 from illumigan_ros.demo.report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.demo.ros_graph import ros_graph
@@ -25,6 +28,9 @@ from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, IMAGE, camera_info_cdr, image_cdr
 from illumigan_ros.recordings.footage import NANOSECONDS, Footage
 from illumigan_ros.recordings.video import load_av
+
+if TYPE_CHECKING:
+    from illumigan_training.night_drive.truth import DriveTruth
 
 FPS = 30
 FIRST_STAMP_NS = 1_700_000_000 * NANOSECONDS
@@ -38,7 +44,7 @@ Progress = Callable[[str, int | None], AbstractContextManager[Callable[[], None]
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What the demo shows: whose footage, how much of it, enhanced by what, and where the result goes."""
+    """What the demo shows: whose footage, how much of it, enhanced and examined by what, and where the result goes."""
 
     out: Path
     source: Path | None
@@ -47,6 +53,7 @@ class DemoOptions:
     seconds: float
     model: str
     runtime: str
+    detector: str
 
 
 def render_drive(bag: Path, size: tuple[int, int], seconds: float, progress: Progress) -> None:
@@ -62,6 +69,14 @@ def render_drive(bag: Path, size: tuple[int, int], seconds: float, progress: Pro
             writer.write("/camera/image_raw", stamp, image_cdr(frame, stamp))
             writer.write("/camera/camera_info", stamp, camera_info_cdr(width, height, stamp))
             advance()
+
+
+def of_the_drive(size: tuple[int, int]) -> Callable[[int], DriveTruth]:
+    """Return what tells of a frame's stamp what is to be found in that frame of the built-in drive."""
+    from illumigan_training.night_drive.truth import KnownDrive
+
+    known = KnownDrive(*size)
+    return lambda stamp: known.at((stamp - FIRST_STAMP_NS) / NANOSECONDS)
 
 
 def run_live(options: DemoOptions, source: Path, recording: Recording, progress: Progress) -> None:
@@ -111,6 +126,7 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
         raise IllumiganError("The demo needs PyAV to write its video: pip install 'illumigan[video]'")
     if options.source is not None:
         Footage(options.source, options.topic).close()
+    detector = Detector(find_detector(options.detector))
     # Learns now whether the model works here, and leaves compiled kernels for the node to find.
     from illumigan_model.enhancer import Enhancer
 
@@ -124,10 +140,13 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
     run_live(options, source, recording, progress)
     measured = measure(recording)
     with progress("drawing the pictures", measured.frames_in) as advance, Footage(source, options.topic) as footage:
-        lumas = write_side_by_side(recording, measured, footage, options.seconds, advance)
+        truth = None if options.source else of_the_drive(options.size)
+        examination = Examination(detector, truth)
+        lumas = write_side_by_side(recording, measured, footage, options.seconds, examination, advance)
         missing = {"missing": " ".join(footage.losses)} if footage.losses else {}
     draw_contact_sheet(recording, measured.played[0][0], lumas.moments)
     report = {"footage": source.name, "seconds": options.seconds, **missing, **measured.report(), **lumas.report()}
+    report["detection"] = examination.report()
     write_json(recording.report, report)
     return recording, report
 

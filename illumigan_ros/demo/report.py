@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +16,7 @@ from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError
 from illumigan_model.photos import write_png
 from illumigan_model.system.files import write_json
+from illumigan_ros.demo.examination import Examination
 from illumigan_ros.recordings.bags import BagReader
 from illumigan_ros.recordings.cdr import decode, header_stamp_ns
 from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage, picture_of
@@ -118,11 +119,11 @@ class StreamMeasurement:
 
 @dataclass
 class Lumas:
-    """Mean luminance of each pair in [0, 1], and the pairs picked for the contact sheet: stamp -> input picture."""
+    """Mean luminance of each pair in [0, 1], and the pairs picked for the contact sheet: stamp -> input and result."""
 
     before: list[float] = field(default_factory=list)
     after: list[float] = field(default_factory=list)
-    moments: dict[int, np.ndarray] = field(default_factory=dict)
+    moments: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def report(self) -> dict[str, float | None]:
         """Return the means over all pairs; None where there was no pair."""
@@ -150,9 +151,17 @@ def _last_diagnostics(bag: Path) -> dict[str, str]:
 
 
 def write_side_by_side(
-    recording: Recording, measured: StreamMeasurement, footage: Footage, seconds: float, advance: Callable[[], None]
+    recording: Recording,
+    measured: StreamMeasurement,
+    footage: Footage,
+    seconds: float,
+    examination: Examination,
+    advance: Callable[[], None],
 ) -> Lumas:
-    """Write the video input | enhanced, paired by header stamp; where a frame was skipped, the last result stays."""
+    """Write the video input | enhanced, paired by header stamp, with what a detector sees in either.
+
+    Where a frame was skipped, the last result stays, and between the frames that the detector looks at, its boxes do.
+    """
     lumas = Lumas()
     stamps = [stamp for stamp, _ in measured.received]
     picked = {stamps[int((row + 0.5) / MOMENTS * len(stamps))] for row in range(MOMENTS)}
@@ -165,11 +174,12 @@ def write_side_by_side(
                 shown = result
                 lumas.before.append(mean_luma(original))
                 lumas.after.append(mean_luma(result))
+                examination.look(original, result, played, is_wanted=played in picked)
                 if played in picked:
-                    lumas.moments[played] = original
+                    lumas.moments[played] = examination.drawn(original, result)
                 stamp, result = next(results, (-1, result))
             if shown is not None and shown.shape == original.shape:
-                video.write(side_by_side(original, shown))
+                video.write(side_by_side(*examination.drawn(original, shown), examination.labels()))
             advance()
     return lumas
 
@@ -186,24 +196,18 @@ def _frames(reader: BagReader, topic: str) -> Iterator[tuple[int, np.ndarray]]:
         yield header_stamp_ns(message.raw), picture_of(message)
 
 
-def draw_contact_sheet(recording: Recording, start_ns: int, moments: dict[int, np.ndarray]) -> None:
+def draw_contact_sheet(
+    recording: Recording, start_ns: int, moments: Mapping[int, tuple[np.ndarray, np.ndarray]]
+) -> None:
     """Draw one row for each moment, named by its time since the first frame: input, attention, enhanced."""
     with BagReader(recording.bag) as reader:
-        attention = dict(_picked(reader, ATTENTION, moments))
-        enhanced = dict(_picked(reader, ENHANCED, moments))
+        attention = {stamp: picture for stamp, picture in _frames(reader, ATTENTION) if stamp in moments}
     rows = [
-        (f"{(stamp - start_ns) / NANOSECONDS:.1f} s", (original, attention[stamp], enhanced[stamp]))
-        for stamp, original in moments.items()
+        (f"{(stamp - start_ns) / NANOSECONDS:.1f} s", (original, attention[stamp], enhanced))
+        for stamp, (original, enhanced) in moments.items()
         if stamp in attention
     ]
     write_png(recording.sheet, contact_sheet(rows, ("input", "attention", "enhanced"), CELL_WIDTH))
-
-
-def _picked(reader: BagReader, topic: str, stamps: dict[int, np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:
-    for message in reader.messages([topic]):
-        stamp = header_stamp_ns(message.raw)
-        if stamp in stamps:
-            yield stamp, picture_of(message)
 
 
 def _once(times: list[tuple[int, int]]) -> dict[int, int]:

@@ -1,16 +1,16 @@
-"""One camera as a node takes it in: subscribed to while its frames are wanted, with its camera_info and its counts."""
+"""One camera as a node takes it in: subscribed to while its frames are wanted, with its counts."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from illumigan_ros.node.camera_info import CameraInfoCache
 from illumigan_ros.node.qos import FollowingSubscription
-from illumigan_ros.node.statistics import StreamStatistics
+from illumigan_ros.node.statistics import FATES, StreamStatistics
 from illumigan_ros.node.topics import in_namespace, transport_topic
 
 if TYPE_CHECKING:
@@ -32,17 +32,27 @@ class Camera:
     """
     The topics of one camera, in its namespace ("" for the node's own).
 
-    `receive` gets each frame, after it is counted as received; it must see to it that it is settled. It is called, as
-    everything here, on the executor's thread.
+    `receive` gets each frame, after it is counted as received; it must see to it that it is settled, with one of
+    `fates`. It is called, as everything here, on the executor's thread. `with_info` subscribes to camera_info, too.
     """
 
-    def __init__(self, node: Node, name: str, settings: CameraSettings, receive: Callable[[Frame], None]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        settings: CameraSettings,
+        receive: Callable[[Frame], None],
+        *,
+        fates: Sequence[str] = FATES,
+        with_info: bool = True,
+    ) -> None:
         self._node = node
         self.name = name
         self._settings = settings
         self._receive = receive
         self.infos = CameraInfoCache()
-        self.statistics = StreamStatistics()
+        self.statistics = StreamStatistics(fates)
+        self._with_info = with_info
         self._image: FollowingSubscription | None = None
         self._info: FollowingSubscription | None = None
         self._wanted_at = 0.0
@@ -67,14 +77,15 @@ class Camera:
         now = time.monotonic()
         if is_wanted:
             self._wanted_at = now
-        if self._image is None or self._info is None:
+        if self._image is None:
             if is_wanted:
                 self._subscribe()
         elif now - self._wanted_at > LINGER:
             self.stop()
         else:
             self._image.follow()
-            self._info.follow()
+            if self._info is not None:
+                self._info.follow()
 
     def stop(self) -> None:
         """Unsubscribe."""
@@ -95,6 +106,8 @@ class Camera:
         self._image = FollowingSubscription(
             self._node, kind, topic, self._on_image, reliability=reliability, depth=depth
         )
+        if not self._with_info:
+            return
         self._info = FollowingSubscription(
             self._node,
             CameraInfo,

@@ -7,8 +7,8 @@ from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from illumigan_ros.node.enhanced_camera import EnhancedCamera
 from illumigan_ros.node.statistics import SKIPPED, UNWANTED
+from illumigan_ros.node.stream import CameraStream
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -25,37 +25,33 @@ class CameraHealth:
     """
     The level of one camera and one sentence about what happened since the last call.
 
-    ERROR: frames do not get enhanced through a failure. WARN: they do, but the output falls behind or a second-best way
+    ERROR: frames are not worked on through a failure. WARN: they are, but the output falls behind or a second-best way
     is used. STALE: none come in. OK otherwise, and while nobody listens.
     """
 
-    def __init__(self, stream: EnhancedCamera) -> None:
+    def __init__(self, stream: CameraStream[Any]) -> None:
         self._stream = stream
         self._before: dict[str, int] = {}
 
-    def look(self, fault: str, model_error: str) -> Health:
+    def look(self, fault: str, error: str) -> Health:
         """
         Return level and sentence.
 
-        `fault` says what of the whole node is second best, `model_error` why there is no model; "" where there is none.
+        `fault` says what of the whole node is second best, `error` why it cannot do its work; "" where there is none.
         """
         statistics = self._stream.camera.statistics
         counts = statistics.counts()
         new = {name: count - self._before.get(name, 0) for name, count in counts.items()}
         self._before = counts
-        if model_error:
-            return ERROR, f"Frames pass through unchanged: {model_error}"
+        if error:
+            return ERROR, error
         if new["failed"]:
             return ERROR, f"{new['failed']} frames failed: {statistics.last_error}"
         if not new["received"]:
             if not self._stream.camera.is_subscribed:
                 return WARN if fault else OK, f"Nobody listens. {fault}".rstrip()
             return STALE, f"No frames arrive. {fault}".rstrip()
-        budget = self._stream.budget
-        if budget.is_exhausted:
-            fault = "The latency budget is below what passing the frames on takes."
-        elif budget.step:
-            fault = f"The latency budget asks for: {budget.name}. {fault}"
+        fault = self._stream.second_best(fault)
         skipped = f", {new[SKIPPED]} skipped" if new[SKIPPED] else ""
         unwanted = f", {new[UNWANTED]} dropped because nobody subscribes to an output" if new[UNWANTED] else ""
         falls_behind = new[SKIPPED] > FALLS_BEHIND * new["received"]
@@ -65,7 +61,7 @@ class CameraHealth:
         """Return everything that is counted and measured of the camera, as text."""
         camera = self._stream.camera
         values = {"input reliability": camera.reliability} if camera.reliability else {}
-        return {**values, **camera.statistics.values(), "budget step": self._stream.budget.name}
+        return {**values, **camera.statistics.values(), **self._stream.values()}
 
 
 def status(name: str, health: Health, values: Mapping[str, str], hardware_id: str = "") -> DiagnosticStatus:

@@ -7,22 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from rclpy.lifecycle import LifecycleNode, LifecyclePublisher
-from rclpy.qos_overriding_options import QoSOverridingOptions
+from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
-from std_msgs.msg import Float64
 
 from illumigan_model.attention import attention_u8
 from illumigan_ros.node.messages import compressed_from_bgr, from_attention, from_bgr
-from illumigan_ros.node.qos import image_qos
+from illumigan_ros.node.publishers import Publishers
 from illumigan_ros.node.topics import in_namespace, transport_topic
-
-try:
-    from rclpy.event_handler import PublisherEventCallbacks, UnsupportedEventTypeError
-
-    _TELLS_MATCHES = True
-except ImportError:  # Humble
-    _TELLS_MATCHES = False
 
 if TYPE_CHECKING:
     from illumigan_ros.node.parameters import CameraSettings
@@ -31,20 +22,12 @@ SAME = "same"
 KEPT_ENCODINGS = {"rgb8": "rgb8", "mono8": "mono8", "8UC1": "mono8", "mono16": "mono8", "16UC1": "mono8"}
 
 
-class Outputs:
-    """
-    The publishers image, info, attention, compressed and side_by_side, of which the parameters choose.
-
-    Two more tell what each frame took: processing_time in the node, and pipeline_latency since its stamp.
-    `on_matched` is called when a subscription comes or goes, where the distribution tells (not in Humble).
-    """
+class Outputs(Publishers):
+    """The publishers image, info, attention, compressed and side_by_side, of which the parameters choose."""
 
     def __init__(
         self, node: LifecycleNode, camera: str, settings: CameraSettings, on_matched: Callable[[], None]
     ) -> None:
-        self._node = node
-        self._settings = settings
-        self._on_matched = on_matched
         image = in_namespace(camera, "enhanced/image")
         topics: dict[str, tuple[type, str, bool]] = {
             "image": (Image, image, True),
@@ -53,25 +36,8 @@ class Outputs:
             "compressed": (CompressedImage, transport_topic(node, image, "compressed"), settings["publish_compressed"]),
             "side_by_side": (Image, in_namespace(camera, "debug/side_by_side"), settings["publish_side_by_side"]),
         }
-        self._publishers: dict[str, LifecyclePublisher] = {}
-        self._times = {
-            name: node.create_lifecycle_publisher(
-                Float64, f"~/{in_namespace(camera.strip('/'), f'debug/{name}_ms')}", 1
-            )
-            for name in ("processing_time", "pipeline_latency")
-        }
-        for name, (kind, topic, is_chosen) in topics.items():
-            if is_chosen:
-                self._publishers[name] = self._publisher(kind, topic)
-
-    @property
-    def topic(self) -> str:
-        """The full name of the enhanced image."""
-        return self._publishers["image"].topic_name
-
-    def is_any_wanted(self) -> bool:
-        """Return whether somebody listens to any output, or nobody needs to because the node is not lazy."""
-        return any(self._is_wanted(name) for name in self._publishers)
+        chosen = {name: (kind, topic) for name, (kind, topic, is_chosen) in topics.items() if is_chosen}
+        super().__init__(node, camera, settings, chosen, on_matched)
 
     def publish(self, message: Any, image: np.ndarray, enhanced: np.ndarray, attention: np.ndarray | None) -> None:
         """Publish what came of a frame; the `attention` of one that was passed through is made where it is wanted."""
@@ -100,36 +66,6 @@ class Outputs:
         if info is not None:
             self._publishers["info"].publish(info)
 
-    def publish_times(self, processing_s: float, latency_s: float | None) -> None:
-        """Publish what a frame took, in the node and since its stamp (None where that is from another clock)."""
-        for name, seconds in (("processing_time", processing_s), ("pipeline_latency", latency_s)):
-            publisher = self._times[name]
-            if seconds is not None and publisher.get_subscription_count():
-                publisher.publish(Float64(data=1000 * seconds))
-
-    def destroy(self) -> None:
-        """Withdraw the topics."""
-        for publisher in (*self._publishers.values(), *self._times.values()):
-            self._node.destroy_lifecycle_publisher(publisher)
-        self._publishers.clear()
-        self._times.clear()
-
-    def _is_wanted(self, name: str) -> bool:
-        publisher = self._publishers.get(name)
-        return publisher is not None and (not self._settings["lazy"] or publisher.get_subscription_count() > 0)
-
     def _encoding(self, message: Any) -> str:
         chosen = self._settings["output_encoding"]
         return KEPT_ENCODINGS.get(getattr(message, "encoding", ""), "bgr8") if chosen == SAME else chosen
-
-    def _publisher(self, kind: type, topic: str) -> LifecyclePublisher:
-        qos = image_qos(self._settings["output_depth"])
-        overridable = QoSOverridingOptions.with_default_policies()
-        options: dict[str, Any] = {"qos_overriding_options": overridable}
-        if not _TELLS_MATCHES:
-            return self._node.create_lifecycle_publisher(kind, topic, qos, **options)
-        try:
-            told = PublisherEventCallbacks(matched=lambda _: self._on_matched())
-            return self._node.create_lifecycle_publisher(kind, topic, qos, event_callbacks=told, **options)
-        except UnsupportedEventTypeError:  # by the middleware
-            return self._node.create_lifecycle_publisher(kind, topic, qos, **options)

@@ -1,21 +1,20 @@
-"""The settings, declared as parameters of a node: for all of it, and for each of its cameras."""
+"""A table of settings, declared as parameters of a node: for all of it, and for each of its cameras."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor, SetParametersResult
 
 from illumigan_model.errors import IllumiganError
-from illumigan_ros.node.settings import BY_NAME, SETTINGS, Change, Setting, misspelt
+from illumigan_ros.node.setting import Change, Setting, misspelt
 
 if TYPE_CHECKING:
     from rclpy.node import Node
     from rclpy.parameter import Parameter
 
-_LATER = "takes effect on configure: deactivate and clean up the node, then set it."
-_LOADED = ("model", "runtime")
+LATER = "takes effect on configure: deactivate and clean up the node, then set it."
 QOS_OVERRIDES = "qos_overrides"  # rclpy's own, which end in names such as depth
 
 
@@ -24,19 +23,28 @@ class Parameters:
     The table, declared on a node; indexing gives the value that holds now.
 
     Changes are refused with a sentence when the value is not allowed, or when it can only take effect before
-    configure and `is_configured()` says that it is too late. Raises IllumiganError for a forbidden start value.
+    configure and `is_configured()` says that it is too late, or when `objection(name, value)`, which is asked last,
+    gives one. Raises IllumiganError for a forbidden start value.
     """
 
-    def __init__(self, node: Node, is_configured: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        table: Sequence[Setting],
+        is_configured: Callable[[], bool],
+        objection: Callable[[str, Any], str | None],
+    ) -> None:
         self._node = node
+        self.table = {setting.name: setting for setting in table}
         self._is_configured = is_configured
+        self._objection = objection
         start_values = {name: parameter.value for name, parameter in node._parameter_overrides.items()}
-        for setting in SETTINGS:
+        for setting in table:
             complaint = setting.complaint(start_values.get(setting.name, setting.default))
             if complaint:  # said here, as rclpy's own exception hides the sentence behind others
                 raise IllumiganError(f"The parameter {complaint}")
             node.declare_parameter(setting.name, setting.default, _descriptor(setting))
-        for name, meant in misspelt(start_values).items():
+        for name, meant in misspelt(start_values, table).items():
             node.get_logger().warning(f"There is no parameter '{name}'; did you mean '{meant}'?")
         node.add_on_set_parameters_callback(self._check)
         self.for_cameras()
@@ -44,7 +52,7 @@ class Parameters:
     def __getitem__(self, name: str) -> Any:
         """Return the present value; KeyError for a name that is not in the table."""
         value = self._node.get_parameter(name).value
-        return float(value) if isinstance(BY_NAME[name].default, float) else value
+        return float(value) if isinstance(self.table[name].default, float) else value
 
     def for_cameras(self) -> dict[str, CameraSettings]:
         """
@@ -57,12 +65,12 @@ class Parameters:
         own = {_prefix(camera) for camera in cameras} - {""}
         for name, parameter in self._node._parameter_overrides.items():
             prefix, _, setting = name.rpartition(".")
-            if not prefix or setting not in BY_NAME or prefix.startswith(QOS_OVERRIDES):
+            if not prefix or setting not in self.table or prefix.startswith(QOS_OVERRIDES):
                 continue
             if prefix not in own:
                 known = ", ".join(sorted(own)) or "none, see the parameter cameras"
                 raise IllumiganError(f"{name} is set, but there is no camera {prefix!r}; there are: {known}.")
-            complaint = _own_complaint(BY_NAME[setting], parameter.value)
+            complaint = _own_complaint(self.table[setting], parameter.value)
             if complaint:
                 raise IllumiganError(f"The parameter {prefix}.{complaint}")
         return {camera: CameraSettings(self, self._node, camera) for camera in cameras}
@@ -70,16 +78,16 @@ class Parameters:
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
             prefix, _, name = parameter.name.rpartition(".")
-            setting = BY_NAME.get(name)
+            setting = self.table.get(name)
             if setting is None or prefix.startswith(QOS_OVERRIDES):  # use_sim_time and its like belong to rclpy
                 continue
             if prefix and parameter.type_ == parameter.Type.NOT_SET:  # as it is declared, and to take it back
                 continue
             complaint = _own_complaint(setting, parameter.value) if prefix else setting.complaint(parameter.value)
             if complaint is None and setting.change is Change.UNCONFIGURED and self._is_configured():
-                complaint = f"{setting.name} {_LATER}"
-            if complaint is None and name in _LOADED and self._is_configured() and self["engine_build"] != "never":
-                complaint = f"{name}, with engine_build, {_LATER}"
+                complaint = f"{setting.name} {LATER}"
+            if complaint is None:
+                complaint = self._objection(name, parameter.value)
             if complaint:
                 return SetParametersResult(successful=False, reason=complaint)
         return SetParametersResult(successful=True)
@@ -92,7 +100,7 @@ class CameraSettings:
         self._parameters = parameters
         self._node = node
         self._prefix = _prefix(camera)
-        for setting in SETTINGS if self._prefix else ():
+        for setting in parameters.table.values() if self._prefix else ():
             name = f"{self._prefix}.{setting.name}"
             if not setting.is_for_node and not node.has_parameter(name):
                 node.declare_parameter(name, None, _own_descriptor(setting, camera))
@@ -102,7 +110,7 @@ class CameraSettings:
         own = self._node.get_parameter(f"{self._prefix}.{name}").value if self._prefix else None
         if own is None:
             return self._parameters[name]
-        return float(own) if isinstance(BY_NAME[name].default, float) else own
+        return float(own) if isinstance(self._parameters.table[name].default, float) else own
 
 
 def _prefix(camera: str) -> str:

@@ -1,92 +1,15 @@
-"""Every parameter of the node, once: name, default, allowed values, description and when it may change."""
+"""Every parameter of the enhancing node, once."""
 
 from __future__ import annotations
 
-import difflib
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import Enum
-
 from illumigan_model.runtimes.select import RUNTIMES
+from illumigan_ros.node import common_settings as common
+from illumigan_ros.node.setting import Change, Setting
 
-
-class Change(Enum):
-    """When a parameter may be set."""
-
-    LIVE = "any time"
-    UNCONFIGURED = "before configure"
-    START = "at start only"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """One row of the table; `low` and `high` are inclusive."""
-
-    name: str
-    default: bool | int | float | str | list[str]
-    description: str
-    change: Change = Change.LIVE
-    low: float | None = None
-    high: float | None = None
-    choices: tuple[str, ...] = ()
-    is_for_node: bool = False  # and not for a camera, which may have its own
-
-    @property
-    def allowed(self) -> str:
-        """The allowed values in words."""
-        if self.choices:
-            return " | ".join(self.choices)
-        if self.low is not None:
-            return f"{self.low:g} .. {self.high:g}"
-        if isinstance(self.default, list):
-            return "namespaces"
-        return "true | false" if isinstance(self.default, bool) else "text"
-
-    def complaint(self, value: object) -> str | None:
-        """Return why `value` is not allowed, or None when it is; a whole number will do for a float."""
-        kind = type(self.default)
-        if kind is list:
-            return namespace_complaint(value)
-        if not (type(value) is kind or (kind is float and type(value) is int)):
-            return f"{self.name} must be {_KINDS[kind]}, not {value!r}; allowed: {self.allowed}."
-        if self.choices and value not in self.choices:
-            return f"{self.name} must be one of {self.allowed}, not {value!r}."
-        if isinstance(value, (int, float)) and self.low is not None and self.high is not None:
-            return None if self.low <= value <= self.high else f"{self.name} must be in {self.allowed}, not {value!r}."
-        return f"{self.name} must not be empty." if value == "" else None
-
-
-def namespace_complaint(value: object) -> str | None:
-    """Return why these are no namespaces of cameras, or None when they are; "" is the node's own."""
-    if not isinstance(value, (list, tuple)) or not value or not all(isinstance(name, str) for name in value):
-        return f"cameras must be a list of namespaces, not {value!r}; [''] is the node's own."
-    names = [name.strip("/") for name in value]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        return f"cameras names {twice or 'the own namespace'!r} twice; name each camera once."
-    for name in value:
-        if name and not _NAMESPACE.fullmatch(name):
-            return (
-                f"cameras names {name!r}, which is no namespace of ROS: use letters, digits and underscores, with / "
-                "between them and no digit first."
-            )
-    return None
-
-
-_NAMESPACE = re.compile(r"/?[A-Za-z_][A-Za-z0-9_]*(/[A-Za-z_][A-Za-z0-9_]*)*/?")
-_KINDS: dict[type, str] = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 _BEFORE = Change.UNCONFIGURED
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting(
-        "cameras",
-        [""],
-        "Namespaces of the cameras that this node serves; [''] stands for the node's own topics. Parameters that a "
-        "camera may have of its own are set with its name before them (front.strength).",
-        _BEFORE,
-        is_for_node=True,
-    ),
+    common.CAMERAS,
     Setting(
         "autostart",
         True,
@@ -131,37 +54,11 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting("daylight_gate", True, "Pass frames on unchanged while it is bright."),
     Setting("temporal", True, "Smooth the enhancement over time, so that video does not flicker."),
-    Setting(
-        "input_transport",
-        "raw",
-        "raw subscribes to image, compressed to image/compressed.",
-        _BEFORE,
-        choices=("raw", "compressed"),
-    ),
-    Setting(
-        "input_reliability",
-        "auto",
-        "QoS of the input; auto is reliable only if every publisher is.",
-        _BEFORE,
-        choices=("auto", "reliable", "best_effort"),
-    ),
-    Setting("qos_depth", 5, "History depth of the input.", _BEFORE, low=1, high=5),
-    Setting(
-        "output_depth",
-        1,
-        "History depth of the outputs; with more, a listener that is slow gets frames that are older.",
-        _BEFORE,
-        low=1,
-        high=5,
-    ),
-    Setting(
-        "max_age_ms",
-        0.0,
-        "Skip frames whose stamp is older when their turn comes (by the time since they arrived, where the camera has "
-        "another clock); 0 skips none.",
-        low=0.0,
-        high=10000.0,
-    ),
+    common.INPUT_TRANSPORT,
+    common.INPUT_RELIABILITY,
+    common.QOS_DEPTH,
+    common.OUTPUT_DEPTH,
+    common.MAX_AGE_MS,
     Setting(
         "latency_budget_ms",
         0.0,
@@ -191,57 +88,9 @@ SETTINGS: tuple[Setting, ...] = (
         _BEFORE,
     ),
     Setting("jpeg_quality", 90, "Quality of enhanced/image/compressed.", low=1, high=100),
-    Setting(
-        "white_16bit",
-        65535,
-        "The value that is white in 16-bit images; 4095 for 12 bits in the low end of each word.",
-        low=1,
-        high=65535,
-    ),
-    Setting(
-        "max_pixels",
-        1 << 26,
-        "Refuse compressed pictures that claim more pixels: a small file can claim any number.",
-        low=1,
-        high=1 << 30,
-    ),
-    Setting("lazy", True, "Work only while somebody subscribes to an output."),
-    Setting(
-        "watchdog_s",
-        5.0,
-        "End the process where its main loop has not come round for so many seconds, as a call into the middleware "
-        "hangs; the launch file starts it anew. 0 never does.",
-        Change.START,
-        0.0,
-        600.0,
-        is_for_node=True,
-    ),
-    Setting(
-        "diagnostics_period",
-        1.0,
-        "Seconds between two messages on /diagnostics.",
-        Change.START,
-        0.1,
-        60.0,
-        is_for_node=True,
-    ),
+    common.WHITE_16BIT,
+    common.MAX_PIXELS,
+    common.LAZY,
+    common.WATCHDOG_S,
+    common.DIAGNOSTICS_PERIOD,
 )
-
-BY_NAME = {setting.name: setting for setting in SETTINGS}
-
-
-def misspelt(names: Iterable[str]) -> dict[str, str]:
-    """Map each name that is not in the table, but nearly, to the one that was probably meant."""
-    strangers = [name for name in names if name not in BY_NAME and "." not in name]
-    guesses = {name: difflib.get_close_matches(name, BY_NAME, 1, 0.8) for name in strangers}
-    return {name: guess[0] for name, guess in guesses.items() if guess}
-
-
-def markdown_table() -> str:
-    """Return the table as Markdown, for the documentation."""
-    rows = ["| Parameter | Default | Allowed | May change | What it does |", "|---|---|---|---|---|"]
-    for row in SETTINGS:
-        default = str(row.default).lower() if isinstance(row.default, bool) else str(row.default)
-        allowed = row.allowed.replace("|", r"\|")
-        rows.append(f"| `{row.name}` | `{default}` | {allowed} | {row.change.value} | {row.description} |")
-    return "\n".join(rows) + "\n"

@@ -5,22 +5,24 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from illumigan_model.report import FAILED, Report
+from illumigan_model.report import FAILED
 
 WINDOW = 300  # published frames that latency and frame rate look back on
 
-# What becomes of a frame that was received: one of these, once.
+# What becomes of a frame that was received: one of these, once. A node that does not enhance has others in the place of
+# the first two.
 ENHANCED = "enhanced"
 PASSED = "passed through"
 SKIPPED = "skipped"
 UNWANTED = "nobody wanted"
 REJECTED = "rejected"
-FATES = (ENHANCED, PASSED, SKIPPED, UNWANTED, REJECTED)
+UNPUBLISHED = (SKIPPED, UNWANTED, REJECTED)
+FATES = (ENHANCED, PASSED, *UNPUBLISHED)
 
 ENHANCEMENT_FAILED, UNKNOWN_ENCODING, NO_MODEL = FAILED, "unknown encoding", "no model"
 FAILURES = (ENHANCEMENT_FAILED, UNKNOWN_ENCODING, NO_MODEL)  # reasons to pass a frame through that are errors
@@ -28,22 +30,30 @@ FAILURES = (ENHANCEMENT_FAILED, UNKNOWN_ENCODING, NO_MODEL)  # reasons to pass a
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a frame: one of `FATES`, why, the error behind it, the Enhancer's report if it saw the frame."""
+    """What became of a frame: its fate, why, the error behind it.
+
+    `stages_ms` are the milliseconds that each stage of the work took, `restarts` how often so far, by reason, what is
+    remembered of past frames began anew, and `values` what else is to be told of the last frame, as text.
+    """
 
     fate: str
     reason: str = ""
     error: str = ""
-    report: Report | None = None
+    stages_ms: Mapping[str, float] = field(default_factory=dict)
+    restarts: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, str] = field(default_factory=dict)
 
 
 class StreamStatistics:
     """
     Counts of one camera, written by its subscription and the worker, read by the diagnostics.
 
-    At any moment, the frames received are those in work and those of all fates together.
+    At any moment, the frames received are those in work and those of all `fates` together, which are FATES unless
+    told otherwise.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, fates: Sequence[str] = FATES) -> None:
+        self.fates = fates
         self._lock = threading.Lock()
         self._received = self._in_work = self._lost = 0
         self._fates: Counter[str] = Counter()
@@ -51,7 +61,7 @@ class StreamStatistics:
         self.last_error = ""
         self.last_error_at = 0.0  # time.time()
         self._last: Outcome | None = None
-        self._restarts: Mapping[str, int] = {}  # of what the Enhancer remembers, by reason
+        self._restarts: Mapping[str, int] = {}
         self._samples: dict[str, deque[float]] = {}
         self._published_at: deque[float] = deque(maxlen=WINDOW)
         self._received_at: deque[float] = deque(maxlen=WINDOW)
@@ -85,12 +95,12 @@ class StreamStatistics:
                 self._reasons[outcome.fate, outcome.reason] += 1
             if outcome.error:
                 self.last_error, self.last_error_at = outcome.error, time.time()
-            if outcome.fate in (ENHANCED, PASSED, REJECTED):
+            if outcome.fate not in (SKIPPED, UNWANTED):
                 self._last = outcome
-            if outcome.report is not None:
-                self._restarts = outcome.report.restarts
-                for stage, took in outcome.report.stages_ms.items():
-                    self._sample(f"stage {stage}", took)
+            if outcome.restarts:
+                self._restarts = outcome.restarts
+            for stage, took in outcome.stages_ms.items():
+                self._sample(f"stage {stage}", took)
 
     def count_published(self, latency_s: float, age_s: float | None) -> None:
         """Take note of a published frame: seconds since it arrived, and since its stamp where the clocks agree."""
@@ -103,12 +113,12 @@ class StreamStatistics:
     def counts(self) -> dict[str, int]:
         """Return the running totals: received, in work, lost, those of each fate, out, and failed.
 
-        `out` are the frames enhanced or passed through, `failed` those that an error has kept from being enhanced.
+        `out` are the frames that something came of, `failed` those that an error has kept from being worked on.
         """
         with self._lock:
-            fates = {fate: self._fates[fate] for fate in FATES}
+            fates = {fate: self._fates[fate] for fate in self.fates}
             failed = fates[REJECTED] + sum(self._reasons[PASSED, reason] for reason in FAILURES)
-            out = fates[ENHANCED] + fates[PASSED]
+            out = sum(count for fate, count in fates.items() if fate not in UNPUBLISHED)
             totals = {"received": self._received, "in work": self._in_work, "lost": self._lost}
             return {**totals, **fates, "out": out, "failed": failed}
 
@@ -126,7 +136,7 @@ class StreamStatistics:
                 "frames in": str(counts["received"]),
                 "frames out": str(counts["out"]),
                 "frames in work": str(counts["in work"]),
-                **{f"frames {fate}": str(counts[fate]) for fate in FATES},
+                **{f"frames {fate}": str(counts[fate]) for fate in self.fates},
                 "frames lost in transport": str(self._lost) if self._sequences else "unknown",
                 "fps in": f"{rate_in:.1f}",
                 "fps": f"{rate_out:.1f}",
@@ -148,11 +158,8 @@ class StreamStatistics:
 
 
 def _last_values(last: Outcome) -> dict[str, str]:
-    words = {ENHANCED: "enhanced", PASSED: f"unchanged: {last.reason}", REJECTED: f"lost: {last.reason}"}
-    values = {"last frame": words[last.fate]}
-    if last.report is not None:
-        values |= {"mean luma in": f"{last.report.luma_in:.3f}", "mean luma out": f"{last.report.luma_out:.3f}"}
-    return values
+    words = {PASSED: f"unchanged: {last.reason}", REJECTED: f"lost: {last.reason}"}
+    return {"last frame": words.get(last.fate, last.fate), **last.values}
 
 
 def _rate(times: Iterable[float]) -> float:

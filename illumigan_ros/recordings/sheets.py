@@ -35,9 +35,11 @@ def _text_style(height: int) -> tuple[float, int]:
     return scale, max(1, round(2 * scale))
 
 
-def side_by_side(original: np.ndarray, enhanced: np.ndarray) -> np.ndarray:
+def side_by_side(
+    original: np.ndarray, enhanced: np.ndarray, labels: tuple[str, str] = ("input", "enhanced")
+) -> np.ndarray:
     """Return input and enhanced frame, both uint8 HxWx3 BGR of one size, beside each other with labels."""
-    return np.hstack([labelled(original, "input"), labelled(enhanced, "enhanced")])
+    return np.hstack([labelled(original, labels[0]), labelled(enhanced, labels[1])])
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[str], width: int) -> np.ndarray:

@@ -27,12 +27,18 @@ PATIENCE = 30.0  # seconds that a test waits for what must come
 
 class Bench:
     """
-    The node under test, a camera and somebody who listens to everything.
+    The node under test (the enhancing one unless told otherwise), a camera and somebody who listens to everything.
 
     `received` maps a topic to the messages that came; `wait` polls until a condition holds.
     """
 
-    def __init__(self, parameters: dict[str, Any] | None = None, *, topics: tuple[str, ...] | None = None) -> None:
+    def __init__(
+        self,
+        parameters: dict[str, Any] | None = None,
+        *,
+        topics: tuple[str, ...] | None = None,
+        make_node: Callable[..., Any] | None = None,
+    ) -> None:
         import rclpy
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.parameter import Parameter
@@ -43,7 +49,7 @@ class Bench:
         for context in self._contexts:
             rclpy.init(context=context)
         overrides = {"diagnostics_period": 0.1, **(parameters or {})}
-        self.node = EnhanceNode(
+        self.node = (make_node or EnhanceNode)(
             context=self._contexts[0],
             parameter_overrides=[Parameter(name, value=value) for name, value in overrides.items()],
         )
@@ -155,7 +161,11 @@ class Bench:
             "reset": Trigger,
             "get_state": GetState,
         }
-        self._services = {name: self.client.create_client(kind, f"/enhance/{name}") for name, kind in kinds.items()}
+        node = self.node.get_fully_qualified_name()
+        there = {service.srv_name.rpartition("/")[2] for service in self.node.services}
+        self._services = {
+            name: self.client.create_client(kind, f"{node}/{name}") for name, kind in kinds.items() if name in there
+        }
         for client in self._services.values():
             self.wait(client.service_is_ready)
         answers: list[Any] = []

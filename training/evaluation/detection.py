@@ -14,11 +14,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from illumigan_model.attention import mean_luma
+from illumigan_model.detectors.detections import Detections, suppress
+from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import read_photo
 from illumigan_training.data.night_camera import as_night
-from illumigan_training.detectors.detections import Detections, suppress
-from illumigan_training.detectors.detector import THRESHOLD, Detector
 from illumigan_training.evaluation.images import INPUT, Contender, Method
 from illumigan_training.evaluation.truth import VEHICLES, AnnotatedFrame
 

@@ -14,9 +14,9 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
+from illumigan_model.detectors.detector import THRESHOLD
 from illumigan_model.photos import read_photo
 from illumigan_training.data.night_camera import as_night
-from illumigan_training.detectors.detector import THRESHOLD
 from illumigan_training.evaluation.detection import BANDS, RAW, Observation, Watched
 from illumigan_training.evaluation.detection_scores import CLAHE, MEAN, PLATE_WIDTHS, Row
 from illumigan_training.evaluation.intervals import Interval

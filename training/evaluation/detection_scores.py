@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from illumigan_training.detectors.detector import THRESHOLD
+from illumigan_model.detectors.detector import THRESHOLD
 from illumigan_training.evaluation.detection import BANDS, RAW, Observation, Watched
 from illumigan_training.evaluation.images import BASELINES
 from illumigan_training.evaluation.intervals import Interval, draws, interval, shares

@@ -23,10 +23,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from illumigan_model.detectors.coco import NAMES, numbers_of
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.baselines import auto_gamma, clahe
 from illumigan_model.runtimes.onnx_runtime import CPU, open_session
-from illumigan_training.detectors.coco import NAMES, numbers_of
 
 STRIDE = 32  # of YOLOX's coarsest grid: sides are padded to multiples of it
 PADDING = 114.0

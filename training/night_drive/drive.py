@@ -53,6 +53,17 @@ class Front:
     points: np.ndarray  # 30 x 3, places on it in camera space, 5 rows of 6
 
 
+@dataclass(frozen=True)
+class Arrangement:
+    """What is in view at a moment; `order`, from far to near, has (whether it is a thing, else a front; its number)."""
+
+    view: View
+    lights: Lights
+    faces: Faces
+    fronts: list[Front]
+    order: list[tuple[bool, int]]
+
+
 class Stage:
     """Paints one drive: the street of a seed, seen at one picture size, under one or more lightings."""
 
@@ -71,28 +82,34 @@ class Stage:
 
     def render(self, time: float) -> list[np.ndarray]:
         """Return the radiance (float32 H x W x 3 RGB) at a time in seconds, once per lighting."""
-        view = self._view(time)
-        things, lights = cast(self._seed, view)
+        arranged = self.arrange(time)
+        view, lights, faces, fronts = arranged.view, arranged.lights, arranged.faces, arranged.fronts
         self._paint_sky(view)
         self._paint_ground(view, lights)
-        houses = surfaces.houses(self._seed, view.s, view.s + FAR)
-        faces = Faces.collect(view, things + [surfaces.shell(h) for h in houses])
         shades = [shade(faces, lit, lights, haze) for lit, haze in zip(self._lightings, self._haze, strict=True)]
         albedo, colours = shades[0][0].tolist(), [light.tolist() for _, light in shades]
-        fronts = [front for front in (self._front(view, h) for h in houses) if front]
         grids = self._light_fronts(fronts, lights)
-        order = sorted(
-            [(front.far + surfaces.HOUSE_BEHIND, 0, i) for i, front in enumerate(fronts)]
-            + [(z, 1, i) for i, z in enumerate(faces.depths)],
-            reverse=True,
-        )
-        for _, kind, i in order:
-            if kind == 0:
-                self._paint_front(fronts[i], grids[i])
-            else:
+        for is_thing, i in arranged.order:
+            if is_thing:
                 self._paint_thing(faces, i, albedo, colours)
+            else:
+                self._paint_front(fronts[i], grids[i])
         reflectance = cv2.LUT(self._albedo, surfaces.ALBEDO_TABLE)
         return [cv2.multiply(reflectance, cv2.LUT(light, surfaces.LIGHT_TABLE)) for light in self._light]
+
+    def arrange(self, time: float) -> Arrangement:
+        """Return where everything stands at a time in seconds, and in which order it is painted."""
+        view = self._view(time)
+        things, lights = cast(self._seed, view)
+        houses = surfaces.houses(self._seed, view.s, view.s + FAR)
+        faces = Faces.collect(view, things + [surfaces.shell(h) for h in houses])
+        fronts = [front for front in (self._front(view, h) for h in houses) if front]
+        order = sorted(
+            [(front.far + surfaces.HOUSE_BEHIND, False, i) for i, front in enumerate(fronts)]
+            + [(z, True, i) for i, z in enumerate(faces.depths)],
+            reverse=True,
+        )
+        return Arrangement(view, lights, faces, fronts, [(is_thing, i) for _, is_thing, i in order])
 
     def _view(self, time: float) -> View:
         """Return the camera at a time: it follows the lane, nodding and swaying a little."""

@@ -31,6 +31,7 @@ HEADLAMP = (70.0, 67.0, 60.0)
 LAMP_SPACING = 23.0  # from a lamp to the next, on the other side
 LAMP_OFFSET = {-1: 5.0, 1: 5.0 + LAMP_SPACING}  # of the first lamp on the left and on the right
 LAMP_POWER = 48.0  # what a street lamp sends straight down
+CAR, PERSON = "car", "person"
 SODIUM, LED = (1.0, 0.5, 0.16), (0.95, 0.9, 0.78)
 
 
@@ -43,6 +44,7 @@ class Thing:
     s: float
     turn: int = 1  # -1 where it comes toward us
     behind: float = 0.0  # metres by which it is painted as if further away
+    kind: str = ""  # what a detector is to call it: CAR, PERSON or nothing
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ def traffic(seed: int, time: float, reach: float) -> tuple[list[Thing], list[Lam
         pick = chances(seed, 2, slot)
         closing = float(np.cos(0.8 * time + phase + gap))
         s, braking = own + gap + swing * float(np.sin(0.8 * time + phase + gap)), closing < -0.35
-        things.append(Thing(_any_car(pick[1], pick[2], pick[3], "brake" if braking else "on"), LANE, s))
+        things.append(Thing(_any_car(pick[1], pick[2], pick[3], "brake" if braking else "on"), LANE, s, kind=CAR))
         glow = 9.0 if braking else 2.5
         lamps.append(Lamp((LANE, 0.8, s - 0.1), (glow, 0.06 * glow, 0.04 * glow), -1))
         lamps.append(Lamp((LANE, 0.65, s + 4.3), HEADLAMP, 1))
@@ -85,7 +87,7 @@ def traffic(seed: int, time: float, reach: float) -> tuple[list[Thing], list[Lam
         pick = chances(seed, 3, slot)
         if pick[0] < 0.85:
             s = 64.0 * slot + 40 * pick[1] - 12.5 * time
-            things.append(Thing(_any_car(pick[2], pick[3], pick[4], "on"), -LANE, s, -1))
+            things.append(Thing(_any_car(pick[2], pick[3], pick[4], "on"), -LANE, s, -1, kind=CAR))
             lamps.append(Lamp((-LANE, 0.65, s - 4.4), HEADLAMP, -1))
     return things, lamps
 
@@ -116,7 +118,8 @@ def _parked(seed: int, low: float, high: float) -> Iterator[Thing]:
             pick = chances(seed, 5 + side, slot)
             if pick[0] < share and not CROSSING[0] - 6 < 7.2 * slot % PERIOD < CROSSING[1] + 1:
                 s = 7.2 * slot + 0.6 + pick[1] + (5.0 if side < 0 else 0.0)
-                yield Thing(_any_car(pick[2], pick[3], pick[4], "off"), side * (4.2 + 0.25 * pick[5]), s, side)
+                parked = _any_car(pick[2], pick[3], pick[4], "off")
+                yield Thing(parked, side * (4.2 + 0.25 * pick[5]), s, side, kind=CAR)
 
 
 def _beside(seed: int, low: float, high: float) -> Iterator[Thing]:
@@ -142,4 +145,4 @@ def _walkers(seed: int, time: float, low: float, high: float) -> Iterator[Thing]
             if pick[0] < 0.6:
                 side, phase = 1 if pick[1] < 0.6 else -1, int(24 * (0.9 * time + pick[2])) % 24
                 walker = pedestrian(int(60 * pick[3]), phase)
-                yield Thing(walker, side * (5.9 + 2.1 * pick[4]), 16.0 * (slot + pick[5]) + walked)
+                yield Thing(walker, side * (5.9 + 2.1 * pick[4]), 16.0 * (slot + pick[5]) + walked, kind=PERSON)

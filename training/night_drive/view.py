@@ -147,6 +147,7 @@ class Faces:
     spans: list[tuple[int, int]]  # corners of each face
     groups: list[tuple[int, int]]  # faces of each thing
     depths: list[float]  # per thing, the greater the earlier it is painted
+    kinds: list[str]  # per thing, as scene.Thing has it
     centres: np.ndarray  # F x 3 camera space
     normals: np.ndarray
     albedo: np.ndarray
@@ -194,6 +195,7 @@ class Faces:
             spans=list(zip(starts[kept].tolist(), ends[kept].tolist(), strict=True)),
             groups=list(pairwise(groups)),
             depths=(np.minimum.reduceat(corners[:, 2], first[:-1]) + back).tolist(),
+            kinds=[thing.kind for thing in near],
             centres=centres[kept],
             normals=normals[kept],
             albedo=albedo[kept],

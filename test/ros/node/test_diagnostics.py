@@ -7,7 +7,6 @@ pytest.importorskip("diagnostic_msgs.msg", reason="needs ROS")
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from illumigan_model.enhancer import Report
 from illumigan_ros.node.diagnostics import diagnostic_array, status
 from illumigan_ros.node.statistics import (
     ENHANCED,
@@ -63,14 +62,14 @@ def test_each_frame_is_in_work_until_it_is_in_one_count_by_fate_and_reason():
     assert counts["failed"] == 2  # daylight is none
 
 
-def test_latency_age_and_the_enhancers_report_are_of_the_frames_that_went_out():
+def test_latency_age_and_what_is_told_of_the_work_are_of_the_frames_that_went_out():
     statistics = StreamStatistics()
     assert "latency p50 ms" not in statistics.values()
     for latency, age in ((0.010, 0.050), (0.020, None), (0.030, 0.070)):
         statistics.count_published(latency, age)
     values = statistics.values()
     assert (values["latency p50 ms"], values["age of stamp p50 ms"]) == ("20.0", "60.0")
-    statistics.settle(Outcome(ENHANCED, report=Report("onnxruntime", {"total": 4.0}, None, 0.1, 0.4)))
+    statistics.settle(Outcome(ENHANCED, stages_ms={"total": 4.0}, values={"mean luma out": "0.400"}))
     values = statistics.values()
     assert (values["last frame"], values["mean luma out"]) == ("enhanced", "0.400")
     assert values["stage total p50 ms"] == values["stage total p95 ms"] == "4.0"

@@ -35,7 +35,7 @@ def test_one_best_effort_publisher_among_reliable_ones_is_heard(bench):
 
 def test_a_reliable_publisher_is_followed_when_it_appears(bench, monkeypatch):
     pytest.importorskip("rclpy.event_handler", reason="this rclpy does not tell when a publisher appears")
-    monkeypatch.setattr("illumigan_ros.node.enhance_node.LOOK_PERIOD", 3600.0)
+    monkeypatch.setattr("illumigan_ros.node.camera_node.LOOK_PERIOD", 3600.0)
     running = bench()
     running.camera(Image)
     running.wait(lambda: running.diagnostics().get("input reliability") == "reliable")
@@ -43,7 +43,7 @@ def test_a_reliable_publisher_is_followed_when_it_appears(bench, monkeypatch):
 
 @pytest.mark.parametrize("reliability", ["auto", "best_effort"])
 def test_the_ros_graph_is_not_asked_for_each_frame(bench, monkeypatch, reliability):
-    monkeypatch.setattr("illumigan_ros.node.enhance_node.LOOK_PERIOD", 3600.0)
+    monkeypatch.setattr("illumigan_ros.node.camera_node.LOOK_PERIOD", 3600.0)
     running = bench({"enabled": False, "input_reliability": reliability})
     camera = running.camera(Image)
     camera.publish(image(1))

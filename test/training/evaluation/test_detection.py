@@ -13,8 +13,8 @@ import pytest
 from skimage import data
 from support.commands import illumigan
 
+from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import IllumiganError
-from illumigan_training.detectors.detector import Detector
 from illumigan_training.evaluation.detection import are_inside, as_methods, observe, watch
 from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
 from illumigan_training.evaluation.detection_scores import MEAN, summarise

@@ -8,12 +8,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from illumigan_model.detectors import coco
+from illumigan_model.detectors.detections import Detections, suppress
+from illumigan_model.detectors.layouts import KNOWN, STRIDES, Layout, recognise
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.onnx_runtime import open_session
 from illumigan_model.system.machine import cores
-from illumigan_training.detectors import coco
-from illumigan_training.detectors.detections import Detections, suppress
-from illumigan_training.detectors.layouts import KNOWN, STRIDES, Layout, recognise
 
 THRESHOLD = 0.3
 FREE_SIDE = 640  # of the input, where the network takes any size

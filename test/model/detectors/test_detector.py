@@ -8,11 +8,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from illumigan_model.detectors.coco import NAMES, numbers_of
+from illumigan_model.detectors.detections import Detections
+from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.weights import find_weights
-from illumigan_training.detectors.coco import NAMES, numbers_of
-from illumigan_training.detectors.detections import Detections
-from illumigan_training.detectors.detector import Detector
 
 CAR, PERSON, SIDE, CELLS = 2, 0, 96, 144 + 36 + 9
 BOX = np.array([12.0, 4.0, 28.0, 20.0])  # of a car, in the input; twice that in the frame

@@ -1,0 +1,1 @@
+"""The detecting node: frames of cameras in, boxes out."""
