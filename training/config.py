@@ -66,6 +66,7 @@ SETTINGS: dict[str, Kind] = {
     "seed": COUNT_OR_NONE,
     "accelerator": ACCELERATOR,
     "devices": COUNT,
+    "num_nodes": COUNT,
     "precision": PRECISION,
     "threads": COUNT,
     "workers": COUNT_OR_NONE,
@@ -183,8 +184,9 @@ def check_config(config: dict[str, Any]) -> None:
         SHARE.check(f"shares.{name}", value)
     if not math.isclose(sum(config["shares"].values()), 1.0, abs_tol=1e-6):
         raise IllumiganError(f"The shares must add up to 1, not {sum(config['shares'].values()):g}.")
-    if config["batch"] % config["devices"]:
-        raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to devices={config['devices']}.")
+    if config["batch"] % (config["devices"] * config["num_nodes"]):
+        sharing = f"devices={config['devices']}" + (f" of num_nodes={config['num_nodes']}" * (config["num_nodes"] > 1))
+        raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to {sharing}.")
     _check_weights(config["weights"], config["generator"]["architecture"])
     _check_detector(config["detector"], config["weights"]["detector"])
     if config["discriminators"]["patch"] > min(config["crop"]):

@@ -34,7 +34,7 @@ from illumigan_model.version import __version__
 from illumigan_training.data.folders import Entry, write_manifest
 
 STATE = "resume.pt"
-MAY_CHANGE = ("root", "run", "accelerator", "devices", "precision", "threads", "workers", "save_every")
+MAY_CHANGE = ("root", "run", "accelerator", "devices", "num_nodes", "precision", "threads", "workers", "save_every")
 """Settings that a run may be taken up with anew; each other one makes it another run."""
 
 

@@ -4,13 +4,16 @@
            D  score real photos and the same enhanced ones, step      (where an adversarial term has a weight)
            average G's weights
 
-It runs on a CPU, a GPU or several (`devices`; Lightning Fabric starts the processes, which share each batch). All that
-is random depends on the seed and the step alone, so a killed run, started again by the same command, ends bit-equal to
-one that was never interrupted. What it leaves behind is listed in `run_folder`.
+It runs on a CPU, a GPU or several (`devices`; Lightning Fabric starts the processes, which share each batch), and on
+several machines (`num_nodes`; torchrun or SLURM starts the processes). All that is random depends on the seed and the
+step alone, so a killed run, started again by the same command, ends bit-equal to one that was never interrupted. With
+another number of processes it goes on with the same samples, batch norm and learning rates; sums over the batch are
+then rounded in another order. What it leaves behind is listed in `run_folder`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,11 +67,14 @@ class Training:
     def __init__(self, run: Path, config: dict[str, Any]) -> None:
         self.run, self.config, self.weights = run, config, config["weights"]
         run.mkdir(parents=True, exist_ok=True)
-        strategy = "ddp" if config["devices"] > 1 else "auto"
-        self.fabric = Fabric(
-            accelerator=config["accelerator"], devices=config["devices"], precision=config["precision"],
-            strategy=strategy,
-        )  # fmt: skip
+        strategy = "ddp" if config["devices"] * config["num_nodes"] > 1 else "auto"
+        try:
+            self.fabric = Fabric(
+                accelerator=config["accelerator"], devices=config["devices"], num_nodes=config["num_nodes"],
+                precision=config["precision"], strategy=strategy,
+            )  # fmt: skip
+        except ValueError as error:  # torchrun or SLURM has started another number of processes
+            raise IllumiganError(f"devices and num_nodes do not fit how the run was started: {error}") from error
         self.fabric.launch()
         torch.manual_seed(config["seed"])
         torch.set_num_threads(config["threads"])
@@ -77,6 +83,7 @@ class Training:
         self.steps = steps_of(config, self.photos.epoch)
         self._build()
         self.first = self._take_up()
+        self._require_the_same_everywhere()
 
     def _build(self) -> None:
         config = self.config
@@ -254,6 +261,17 @@ class Training:
         for name, part in self._parts().items():
             part.load_state_dict(state[name])
         return int(state["step"])
+
+    def _require_the_same_everywhere(self) -> None:
+        """Raise IllumiganError in every process where machines do not see the same photos and the same state."""
+        photos = hashlib.sha256(repr([entry.sha256 for entry in self.photos.manifest]).encode()).hexdigest()
+        first, theirs = self.fabric.broadcast((self.first, photos))
+        agrees = torch.tensor(float(first == self.first and theirs == photos), device=self.fabric.device)
+        if float(cast(Tensor, self.fabric.all_reduce(agrees, reduce_op="mean"))) < 1:
+            raise IllumiganError(
+                f"The machines do not see the same photos, or not the same state in {self.run}; root and run must be "
+                "folders that all of them share."
+            )
 
     def _keep(self, step: int, fixed: Batch, record: run_folder.RunLog | None) -> None:
         """Write the averaged weights, the state to go on from and a picture of the fixed samples."""

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -119,64 +120,70 @@ def test_the_published_recipe_trains_both_generator_and_discriminators(photos, t
         assert not same(state[part], weights_of(fresh)[part])
 
 
-@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
-def test_a_killed_run_ends_bit_equal_to_an_unbroken_one(photos, tmp_path, kind):
-    make = settings if kind == "supervised" else small_gan
-    unbroken = train(make(photos, tmp_path / "unbroken"))
-    broken = make(photos, tmp_path / "broken", workers=1)
-    command = [sys.executable, "-c", KILLED, json.dumps(broken)]
-    assert subprocess.run(command, check=False, timeout=120, capture_output=True).returncode == 9
-    assert weights_of(tmp_path / "broken")["step"] == 3
-    train(broken)
-    one, other = weights_of(unbroken), weights_of(tmp_path / "broken")
-    for name in one.keys() - {"config"}:
-        assert same(one[name], other[name]), name
-    names = [name for name in ("curve_grid.safetensors", "attention_unet.safetensors") if (unbroken / name).is_file()]
-    first, second = (load_checkpoint(run / names[0]).state_dict() for run in (unbroken, tmp_path / "broken"))
-    assert same(dict(first), dict(second))
+def started_by_us(program):
+    """Run a program whose processes start each other, as `devices` has it."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(program)]
+    done = subprocess.run(command, check=False, timeout=240, capture_output=True, text=True, env=environment)
+    return [done.returncode], [done.stderr]
 
 
-# Trains, and dies in the fifth step as a killed process does: nothing is flushed, nothing is cleaned up.
-KILLED = """
-import json, os, sys
-from illumigan_training import train
-step = train.Training._step
-def deadly(self, number, batch):
-    if number == 4:
-        os._exit(9)
-    return step(self, number, batch)
-if __name__ == "__main__":
-    train.Training._step = deadly
-    train.train({**json.loads(sys.argv[1]), "workers": 0})
-"""
+def started_by_torchrun(program, run_of_second=""):
+    """Run a program as torchrun does on two machines with a process each."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    shared = {
+        "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1",
+    }  # fmt: skip
+    nodes = []
+    for rank, run in enumerate(("", run_of_second)):
+        environment = {**os.environ, **shared, "RANK": str(rank), "GROUP_RANK": str(rank)}
+        command = [sys.executable, str(program), *filter(None, [str(run)])]
+        nodes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment))
+    complaints = [node.communicate(timeout=240)[1] for node in nodes]
+    return [node.returncode for node in nodes], complaints
 
 
-@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
-def test_two_processes_do_what_one_does_with_the_joint_batch(photos, tmp_path, kind):
-    make = settings if kind == "supervised" else small_gan
-    config = make(photos, tmp_path / "two", batch=4, steps=3, devices=2)
+@pytest.mark.parametrize(
+    ("make", "processes", "start"),
+    [(settings, {"num_nodes": 2}, started_by_torchrun), (small_gan, {"devices": 2}, started_by_us)],
+    ids=["two machines, supervised", "two devices, adversarial"],
+)
+def test_two_processes_do_what_one_does_with_the_joint_batch(photos, tmp_path, make, processes, start):
+    config = make(photos, tmp_path / "two", batch=4, steps=3, **processes)
     program = tmp_path / "two_processes.py"
     program.write_text(TWO.format(config=json.dumps(json.dumps(config))))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(program)], check=False, timeout=240, capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
+    codes, complaints = start(program)
+    assert not any(codes), complaints
     one = train(make(photos, tmp_path / "one", batch=4, steps=3))
-    start = weights_of(train(make(photos, tmp_path / "start", batch=4, steps=1, save_every=1, rate=1e-12)))["student"]
+    begun = weights_of(train(make(photos, tmp_path / "start", batch=4, steps=1, save_every=1, rate=1e-12)))["student"]
     alone, joint = weights_of(one)["student"], weights_of(tmp_path / "two")["student"]
     for kind in (".weight", ".bias", "running_mean", "running_var"):  # Adam enlarges what rounding does
         names = [name for name in alone if name.endswith(kind)]
-        moved, apart = (sum((alone[n] - other[n]).abs().sum() for n in names) for other in (start, joint))
+        moved, apart = (sum((alone[n] - other[n]).abs().sum() for n in names) for other in (begun, joint))
         assert apart < 0.02 * moved, f"{kind}: {apart} of {moved}"
+    assert train({**config, "devices": 1, "num_nodes": 1}) == tmp_path / "two"  # another number may go on with it
 
 
 TWO = """
-import json
+import json, sys
 from illumigan_training.train import train
 if __name__ == "__main__":
-    train(json.loads({config}))
+    config = json.loads({config})
+    train({{**config, "run": (sys.argv[1:] or [config["run"]])[0]}})
 """
+
+
+def test_machines_that_do_not_share_the_run_folder_stop_together(photos, tmp_path):
+    config = settings(photos, tmp_path / "shared", batch=4, steps=3, num_nodes=2)
+    train({**config, "num_nodes": 1})
+    program = tmp_path / "two_processes.py"
+    program.write_text(TWO.format(config=json.dumps(json.dumps(config))))
+    codes, complaints = started_by_torchrun(program, run_of_second=tmp_path / "elsewhere")
+    assert all(codes)
+    assert all("folders that all of them share" in complaint for complaint in complaints)
 
 
 def test_a_loss_that_is_not_a_number_stops_with_step_files_and_state(config):
@@ -190,13 +197,10 @@ def test_a_loss_that_is_not_a_number_in_one_process_stops_both(photos, tmp_path)
     config = settings(photos, tmp_path / "two", batch=4, steps=3, devices=2)
     program = tmp_path / "two_processes.py"
     program.write_text(ONE_OF_TWO_FAILS.format(config=json.dumps(json.dumps(config))))
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [sys.executable, str(program)], check=False, timeout=120, capture_output=True, text=True, env=environment
-    )
-    assert done.returncode != 0
-    assert "The loss is nan at step 1, whose photos are " in done.stderr
-    assert "The loss of another process is not a number at step 1" in done.stderr
+    codes, (complaint,) = started_by_us(program)
+    assert all(codes)
+    assert "The loss is nan at step 1, whose photos are " in complaint
+    assert "The loss of another process is not a number at step 1" in complaint
 
 
 ONE_OF_TWO_FAILS = """
@@ -253,6 +257,7 @@ def test_a_run_folder_that_cannot_be_written_is_named(config, tmp_path):
         ({"weights": {"charm": 1}}, "weights.charm is not a setting"),
         ({"crop": [256]}, r"crop must be \[width, height\]"),
         ({"batch": 3, "devices": 2}, "batch=3 cannot be shared out evenly to devices=2"),
+        ({"batch": 6, "devices": 2, "num_nodes": 2}, "evenly to devices=2 of num_nodes=2"),
         ({"teacher": "nobody.safetensors"}, r"nobody\.safetensors"),
         ({"stepz": 3}, "stepz is not a setting; steps is the nearest"),
     ],
