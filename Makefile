@@ -18,7 +18,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test test-jazzy test-oldest lint soak gpu-check clean
+.PHONY: demo test test-jazzy test-oldest lint soak gpu-check package clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -49,8 +49,23 @@ soak: $(VENV)/.ready-to-run
 gpu-check: $(VENV)/.ready-to-test
 	$(VENV)/bin/illumigan gpu-check
 
+# Wheel and source archive in dist/; the demo is then run from the wheel alone, in an environment and a folder of its own.
+PACKAGE_VENV := $(CURDIR)/build/package-venv
+package: AMENT_PREFIX_PATH = $(PACKAGE_VENV)
+package: | $(VENV)/bin/pip
+	rm -rf dist build
+	$(VENV)/bin/pip install --disable-pip-version-check build twine
+	$(VENV)/bin/python -m build --outdir dist
+	$(VENV)/bin/twine check --strict dist/*
+	$(PYTHON) -m venv --clear $(PACKAGE_VENV)
+	$(PACKAGE_VENV)/bin/pip install --disable-pip-version-check "$$(ls $(CURDIR)/dist/*.whl)[ros,video]"
+	cd build && $(PACKAGE_VENV)/bin/illumigan demo --seconds 2
+	@du -h dist/*
+	@cd build && for try in 1 2 3; do $(PACKAGE_VENV)/bin/python -c "import time; start = time.perf_counter(); \
+		from illumigan_model import Enhancer; print(f'import of the Enhancer: {time.perf_counter() - start:.2f} s')"; done
+
 clean:
-	rm -rf $(VENV) $(JAZZY_VENV) $(OLDEST_VENV) build install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(JAZZY_VENV) $(OLDEST_VENV) build dist install log demo_out illumigan.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.ready-to-run: $(INSTALLED_FILES) | $(VENV)/bin/pip

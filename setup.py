@@ -1,6 +1,7 @@
 """Build the `illumigan` ROS 2 package; the same file serves colcon and plain pip."""
 
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -8,6 +9,8 @@ setup(
     name="illumigan",
     version="0.1.0",
     description="Live low-light enhancement of camera images for ROS 2",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
     license="Apache-2.0",
     maintainer="IllumiGAN maintainers",
     maintainer_email="maintainers@illumigan.example",
