@@ -29,7 +29,8 @@ def settings(photos, run, name="train_curve_grid", weights=PLAIN, **changes):
     quick = [f"root={photos}", f"run={run}", "steps=6", "batch=2", "save_every=3"]
     config = read_config(CONFIGS / f"{name}.yaml", quick)
     sources = {"normal": [{"folder": "day"}], "dark": [{"folder": "dark"}]}
-    config = {**config, **sources, "workers": 0, "threads": 1, "accelerator": "cpu", "shares": SHARES, **changes}
+    config = {**config, **sources, "crop": [128, 96], "workers": 0, "threads": 1}
+    config = {**config, "accelerator": "cpu", "shares": SHARES, **changes}
     return {**config, "weights": {**config["weights"], **weights}}
 
 
