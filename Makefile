@@ -7,6 +7,11 @@ TORCH ?= torch==2.13.0
 BAG ?=
 VIDEO ?=
 
+# Python compiles what it imports; to compile all that is installed would take a minute.
+PIP_INSTALL := pip install --disable-pip-version-check --no-compile
+# Most tests wait more than they compute. A file's tests stay together, as they share what they make.
+PYTEST := pytest -n 2 --dist loadfile
+
 VENV := .venv
 JAZZY_VENV := .venv-jazzy
 OLDEST_VENV := .venv-oldest
@@ -25,16 +30,16 @@ demo: $(VENV)/.ready-to-run
 	$(VENV)/bin/illumigan demo $(if $(BAG),--bag "$(BAG)") $(if $(VIDEO),--video "$(VIDEO)")
 
 test: lint
-	$(VENV)/bin/pytest
+	$(VENV)/bin/$(PYTEST)
 
 test-jazzy: AMENT_PREFIX_PATH = $(CURDIR)/$(JAZZY_VENV)
 test-jazzy: $(JAZZY_VENV)/.ready-to-test
-	$(JAZZY_VENV)/bin/pytest test/ros
+	$(JAZZY_VENV)/bin/$(PYTEST) test/ros
 
 # The lowest versions that setup.py promises to work with, and beside them what the tests need.
 test-oldest: AMENT_PREFIX_PATH = $(CURDIR)/$(OLDEST_VENV)
 test-oldest: $(OLDEST_VENV)/.ready-to-test
-	$(OLDEST_VENV)/bin/pytest
+	$(OLDEST_VENV)/bin/$(PYTEST)
 
 lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
@@ -69,29 +74,29 @@ clean:
 	find . -name __pycache__ -prune -exec rm -rf {} +
 
 $(VENV)/.ready-to-run: $(INSTALLED_FILES) | $(VENV)/bin/pip
-	$(VENV)/bin/pip install --disable-pip-version-check -e ".[ros,video]"
+	$(VENV)/bin/$(PIP_INSTALL) -e ".[ros,video]"
 	$(check-opencv)
 	@touch $@
 
 $(VENV)/.ready-to-test: $(INSTALLED_FILES) | $(VENV)/bin/pip
-	$(VENV)/bin/pip install --disable-pip-version-check -e ".[ros,video,train,dev]" "$(TORCH)"
+	$(VENV)/bin/$(PIP_INSTALL) -e ".[ros,video,train,dev]" "$(TORCH)"
 	$(check-opencv)
 	@touch $@ $(VENV)/.ready-to-run
 
 $(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
-	$(JAZZY_VENV)/bin/pip install --disable-pip-version-check -e ".[ros-jazzy,video,dev]"
+	$(JAZZY_VENV)/bin/$(PIP_INSTALL) -e ".[ros-jazzy,video,dev]"
 	$(check-opencv)
 	@touch $@
 
 # uv, as pip cannot resolve to the lowest versions; from wheels, as old sources do not build with new compilers.
 COMPILED := numpy opencv-python pillow numba onnxruntime av pyyaml zstandard lz4
 $(OLDEST_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(OLDEST_VENV)/bin/pip
-	$(OLDEST_VENV)/bin/pip install --disable-pip-version-check uv
+	$(OLDEST_VENV)/bin/$(PIP_INSTALL) uv
 	$(OLDEST_VENV)/bin/uv pip install --python $(OLDEST_VENV)/bin/python --resolution lowest-direct \
 		$(COMPILED:%=--only-binary %) -e ".[ros,video]"
 	$(OLDEST_VENV)/bin/pip freeze --exclude-editable > $(OLDEST_VENV)/floors.txt
-	$(OLDEST_VENV)/bin/pip install --disable-pip-version-check -c $(OLDEST_VENV)/floors.txt -e ".[train]" "$(TORCH)" \
-		pytest hypothesis scikit-image
+	$(OLDEST_VENV)/bin/$(PIP_INSTALL) -c $(OLDEST_VENV)/floors.txt -e ".[train]" "$(TORCH)" \
+		pytest pytest-xdist hypothesis scikit-image
 	$(check-opencv)
 	@touch $@
 

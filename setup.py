@@ -91,6 +91,7 @@ setup(
         "openvino": ["openvino>=2024.0"],
         "dev": [
             "pytest>=8",
+            "pytest-xdist>=3",
             "hypothesis>=6",
             "onnx>=1.15",
             "pillow-heif",

@@ -1,7 +1,10 @@
-"""What all tests share: a cache of their own, a look at child processes, and tiny detectors."""
+"""What all tests share: one thread each, a cache of their own, a look at child processes, and tiny detectors."""
 
 import os
+import sys
 from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # on a busy machine, threads that wait for each other are many times slower
 
 import numpy as np
 import pytest
@@ -10,6 +13,13 @@ pytest.register_assert_rewrite("support")
 
 CAR, PERSON = 2, 0
 TWICE = float(np.log(2))
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Let torch compute on one thread, whatever the test before has set."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session", autouse=True)

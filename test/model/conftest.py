@@ -46,16 +46,6 @@ def frames() -> list[np.ndarray]:
     return [dimmed(photo, times) for photo in small for times in NIGHTS]
 
 
-@pytest.fixture
-def one_thread():
-    """Let torch compute on one thread: on a busy machine, threads that wait for each other are many times slower."""
-    torch = pytest.importorskip("torch", reason="needs torch")
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 @pytest.fixture(scope="session")
 def generators() -> dict:
     """The shipped CurveGrid, and a small AttentionUNet that has seen some data."""

@@ -31,7 +31,8 @@ def settings(photos, run, name="train_curve_grid", weights=PLAIN, **changes):
     quick = [f"root={photos}", f"run={run}", "steps=6", "batch=2", "save_every=3"]
     config = read_config(CONFIGS / f"{name}.yaml", quick)
     sources = {"normal": [{"folder": "day"}], "dark": [{"folder": "dark"}]}
-    config = {**config, **sources, "workers": 0, "threads": 1, "accelerator": "cpu", "shares": SHARES, **changes}
+    config = {**config, **sources, "crop": [128, 96], "workers": 0, "threads": 1}
+    config = {**config, "accelerator": "cpu", "shares": SHARES, **changes}
     return {**config, "weights": {**config["weights"], **weights}}
 
 
@@ -118,6 +119,38 @@ def test_the_published_recipe_trains_both_generator_and_discriminators(photos, t
     fresh = train(small_gan(photos, tmp_path / "other", steps=1, save_every=1))
     for part in ("student", "critics"):
         assert not same(state[part], weights_of(fresh)[part])
+
+
+@pytest.mark.parametrize("kind", ["supervised", "adversarial"])
+def test_a_killed_run_ends_bit_equal_to_an_unbroken_one(photos, tmp_path, kind):
+    make = settings if kind == "supervised" else small_gan
+    unbroken = train(make(photos, tmp_path / "unbroken"))
+    broken = make(photos, tmp_path / "broken", workers=1)
+    command = [sys.executable, "-c", KILLED, json.dumps(broken)]
+    assert subprocess.run(command, check=False, timeout=120, capture_output=True).returncode == 9
+    assert weights_of(tmp_path / "broken")["step"] == 3
+    train(broken)
+    one, other = weights_of(unbroken), weights_of(tmp_path / "broken")
+    for name in one.keys() - {"config"}:
+        assert same(one[name], other[name]), name
+    names = [name for name in ("curve_grid.safetensors", "attention_unet.safetensors") if (unbroken / name).is_file()]
+    first, second = (load_checkpoint(run / names[0]).state_dict() for run in (unbroken, tmp_path / "broken"))
+    assert same(dict(first), dict(second))
+
+
+# Trains, and dies in the fifth step as a killed process does: nothing is flushed, nothing is cleaned up.
+KILLED = """
+import json, os, sys
+from illumigan_training import train
+step = train.Training._step
+def deadly(self, number, batch):
+    if number == 4:
+        os._exit(9)
+    return step(self, number, batch)
+if __name__ == "__main__":
+    train.Training._step = deadly
+    train.train({**json.loads(sys.argv[1]), "workers": 0})
+"""
 
 
 def started_by_us(program):

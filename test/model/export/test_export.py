@@ -16,8 +16,6 @@ from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.generators.checkpoint import save_checkpoint
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 ARCHITECTURES = ("curve_grid", "attention_unet")
 LEVELS = {"fp32": 1, "fp16": 2}
 ROUNDING = 0.5

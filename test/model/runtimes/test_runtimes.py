@@ -25,8 +25,6 @@ from illumigan_model.runtimes.torch_runtime import TorchRuntime
 HERE = ("onnxruntime", "onnxruntime-cpu", "openvino", "torch")  # those that need no GPU
 TOLERANCES = {"curve_grid": 2e-3, "attention_unet": 0.03}
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def thumbnail(night):

@@ -9,8 +9,6 @@ import pytest
 from illumigan_model.errors import ModelError
 from illumigan_model.tensorrt import build, cuda
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 
 @pytest.fixture
 def rtx(monkeypatch):

@@ -4,8 +4,6 @@ import pytest
 
 trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx-cu13 exists for x86-64 only")
 
-pytestmark = pytest.mark.usefixtures("one_thread")
-
 LOGGER = trt.Logger(trt.Logger.ERROR)
 
 

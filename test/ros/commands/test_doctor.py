@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.commands import illumigan_process
+from support.commands import illumigan
 
 from illumigan_ros.commands import doctor
 
@@ -58,7 +58,7 @@ def test_a_graphics_driver_that_hangs_does_not_hang_the_doctor(tmp_path, monkeyp
 
 
 def test_the_doctor_says_what_works():
-    output = illumigan_process("doctor")
+    output = illumigan("doctor")
     assert "onnxruntime" in output and "sha256 as shipped" in output
     for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
         assert subject in output

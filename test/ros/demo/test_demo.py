@@ -5,7 +5,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.commands import COMMAND, error
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.demo.demo import _clear
@@ -32,7 +32,7 @@ DARK = np.full((48, 64, 3), 20, np.uint8)
 
 
 def start_demo(*arguments):
-    command = [sys.executable, "-m", "illumigan_ros.commands.main", "demo", *map(str, arguments)]
+    command = [*COMMAND, "demo", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -184,17 +184,16 @@ def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wis
     ],
 )
 def test_wishes_that_cannot_be_met_are_one_sentence(tmp_path, arguments, sentence):
-    output = finish(start_demo("--out", tmp_path / "out", *arguments), 2)
-    assert "error: " in output and sentence in output
+    assert sentence in error("demo", "--out", tmp_path / "out", *arguments)
 
 
 def test_files_of_others_are_never_cleared_away(long_bag, tmp_path):
-    assert "choose another --out" in finish(start_demo("--bag", long_bag, "--out", tmp_path), 2)
+    assert "choose another --out" in error("demo", "--bag", long_bag, "--out", tmp_path)
     out = tmp_path / "mine"
     (out / "logs").mkdir(parents=True)
     (out / "enhanced").mkdir()
     (out / "enhanced" / "photo.raw").write_text("precious")
-    assert "photo.raw is not from an earlier demo" in finish(start_demo("--bag", long_bag, "--out", out), 2)
+    assert "photo.raw is not from an earlier demo" in error("demo", "--bag", long_bag, "--out", out)
     assert (out / "enhanced" / "photo.raw").read_text() == "precious" and long_bag.is_dir()
 
 

@@ -35,13 +35,10 @@ PICTURES = 3
 
 @pytest.fixture(scope="module", autouse=True)
 def quick():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gpu_variants, "COPIED_BYTES", 1 << 20)
         patch.setattr(gpu_variants, "COPY_SECONDS", 0.01)
         yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

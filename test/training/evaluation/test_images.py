@@ -1,4 +1,5 @@
 import csv
+import shutil
 
 import cv2
 import numpy as np
@@ -45,16 +46,25 @@ def day(tmp_path):
     return folder
 
 
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory):
+    """Weights by their step; the same file for every test, so that its graph is made once."""
+    folder = tmp_path_factory.mktemp("checkpoints")
+    for step in (600, 300):
+        torch.manual_seed(step)
+        save_checkpoint(CurveGrid(), folder / f"{step}.safetensors", {"step": str(step)})
+    return folder
+
+
 @pytest.fixture
-def runs(tmp_path):
+def runs(checkpoints, tmp_path):
     """Two training runs that differ in rate and in one weight; one of them went further."""
     for name, rate, weight, step in (("slow", 0.001, 1.0, 600), ("fast0.1", 0.1, 3.0, 300)):
         run = tmp_path / "runs" / name
         run.mkdir(parents=True)
         config = {"run": str(run), "rate": rate, "batch": 16, "weights": {"colour": 1.0, "contrast": weight}}
         (run / "config.yaml").write_text(yaml.safe_dump(config))
-        torch.manual_seed(step)
-        save_checkpoint(CurveGrid(), run / "curve_grid.safetensors", {"step": str(step)})
+        shutil.copy(checkpoints / f"{step}.safetensors", run / "curve_grid.safetensors")
     return [tmp_path / "runs" / "slow", tmp_path / "runs" / "fast0.1"]
 
 

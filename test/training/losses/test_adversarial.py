@@ -95,7 +95,7 @@ def test_gradients_flow_to_what_was_made_only(features):
 
 
 def test_distance_in_bfloat16_is_nearly_the_same(features):
-    made, source = picture("chelsea"), picture("coffee")
+    made, source = (picture(name)[..., :32, :48] for name in ("chelsea", "coffee"))  # bfloat16 is slow on most CPUs
     exact = adversarial.feature_distance(features, made, source)
     with torch.autocast("cpu", torch.bfloat16):
         rough = adversarial.feature_distance(features, made, source)
