@@ -40,10 +40,13 @@ class Detections:
         return self.chosen(self.scores >= threshold)
 
 
-def suppress(seen: Detections, threshold: float) -> Detections:
-    """Return what remains when of overlapping detections of a class the best is taken (non-maximum suppression)."""
+def suppress(seen: Detections, threshold: float, *, across: bool = False) -> Detections:
+    """Return what remains when of overlapping detections of a class the best is taken (non-maximum suppression).
+
+    With `across`, of overlapping detections of any classes: a van that is taken for a car and a bus is one thing.
+    """
     # Each class gets a place of its own, far from the others: OpenCV can tell classes apart only from 4.7 on.
-    apart = seen.classes[:, None] * 2.0 * np.abs(seen.boxes).max(initial=0)
+    apart = (0 if across else seen.classes[:, None]) * 2.0 * np.abs(seen.boxes).max(initial=0)
     rectangles = np.concatenate([seen.boxes[:, :2] + apart, seen.boxes[:, 2:] - seen.boxes[:, :2]], axis=1)
     best = cv2.dnn.NMSBoxes(rectangles.tolist(), seen.scores.tolist(), threshold, MOST_OVERLAP)
     return seen.chosen(np.asarray(best, int).ravel())

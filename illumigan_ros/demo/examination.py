@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from illumigan_model.detectors.detections import Detections
+from illumigan_model.detectors.detections import Detections, suppress
 from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.detectors.drawing import draw_box, draw_detections
 from illumigan_model.detectors.matching import judge
@@ -88,7 +88,8 @@ class Examination:
         sums: Counter[str] = Counter()
         for name, (kind, classes) in KINDS.items():
             of_kind = np.array([each == kind for each in truth.kinds], bool)
-            boxes, counts, answers = truth.boxes[of_kind], truth.counts[of_kind], seen.of(*classes)
+            boxes, counts = truth.boxes[of_kind], truth.counts[of_kind]
+            answers = suppress(seen.of(*classes), THRESHOLD, across=True)
             verdict = judge(boxes, counts, answers)
             found, there, false = int(verdict.found.sum()), int(counts.sum()), int(verdict.false.sum())
             tally = {"there": there, "found": found, "missed": there - found, "false": false}
