@@ -47,7 +47,7 @@ setup(
         "mcap>=1.1",
         "zstandard>=0.18",
         "lz4>=3.1",
-        "rosbags>=0.11",
+        "rosbags>=0.11.6",
         "pyyaml>=6.0",
     ],
     extras_require={
