@@ -36,6 +36,7 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[Path]:
 
     `mode` are the file's permissions; None leaves those that it is written with. Raises OSError.
     """
+    _require_plain(path)
     part = part_of(path)
     try:
         yield part
@@ -47,10 +48,19 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[Path]:
 
 def put_in_place(part: Path, path: Path, mode: int | None = None) -> None:
     """Give a file that is complete its name, once its content is on the disk. Raises OSError."""
+    _require_plain(path)
     if mode is not None:
         part.chmod(mode)
     sync(part)
     part.replace(path)
+
+
+def _require_plain(path: Path) -> None:
+    """Raise OSError where something other than a file has the name: a device would be lost, a folder is in the way."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is a device or a pipe, and no file")
 
 
 def sync(path: Path) -> None:
@@ -60,6 +70,25 @@ def sync(path: Path) -> None:
         os.fsync(entry)
     finally:
         os.close(entry)
+
+
+def require_writable(*files: Path | None) -> None:
+    """Raise FrameError if a file cannot be written where a result is to go: said before the work, and not after it.
+
+    Nothing is left there; None stands for a result that is not wanted.
+    """
+    for path in files:
+        if path is not None:
+            if not path.parent.is_dir():
+                why = f"there is no folder {shown(path.parent)}; make it first"
+                raise FrameError(f"{shown(path)} cannot be written: {why}.")
+            part = part_of(path)
+            try:
+                _require_plain(path)
+                part.touch(exist_ok=False)
+                part.unlink()
+            except OSError as error:
+                raise unwritable(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

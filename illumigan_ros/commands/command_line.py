@@ -6,11 +6,12 @@ import importlib.util
 import io
 import math
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -54,6 +55,7 @@ def run(app: typer.Typer) -> None:
     """Run a command line; what goes wrong is one sentence on stderr and an exit code, not a traceback.
 
     The code is 2 for bad input, 1 where something is missing in the end, 128 and the signal's number after a signal.
+    Where nobody reads on what is printed, as with `| head`, nothing is said, and the code is 1.
     """
     own, ros = split_ros_args(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
@@ -73,13 +75,24 @@ def run(app: typer.Typer) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INCOMPLETE if isinstance(error, Incomplete) else BAD_INPUT)
     except OSError as error:
+        unread = isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout)  # as with | head
         with suppress(OSError):
-            print(f"error: {_describe(error)}", file=sys.stderr, flush=True)
+            print("" if unread else f"error: {_describe(error)}\n", file=sys.stderr, flush=True, end="")
         if isinstance(sys.__stdout__, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # Python flushes it once more
-        sys.exit(BAD_INPUT)
+        sys.exit(INCOMPLETE if unread else BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Return whether a stream goes into a pipe whose other end is closed."""
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except (OSError, ValueError):
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _describe(error: OSError) -> str:

@@ -13,7 +13,7 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.system.files import make_folder, require_other_place, write_bytes
+from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
 from illumigan_ros.commands.command_line import Runtime, progress_bar
 from illumigan_ros.recordings.sheets import contact_sheet
 
@@ -58,9 +58,10 @@ def command(
         progress_bar("evaluating", len(photos)) as advance,
     ):
         evaluation = evaluate(photos, contenders, features, advance)
-    show(evaluation, unpaired)
     if out is not None:
         write(evaluation, out)
+    show(evaluation, unpaired)
+    if out is not None:
         print(f"The tables and the contact sheet are in {out}")
     conclude(evaluation)
 
@@ -70,6 +71,7 @@ def prepare(out: Path, photos: Sequence[EvaluatedPhoto]) -> None:
     for folder in {path.parent for photo in photos for path in (photo.path, photo.truth) if path is not None}:
         require_other_place(out, folder)
     make_folder(out)
+    require_writable(out / "table.md")
 
 
 def show(evaluation: Evaluation, unpaired: Sequence[Path]) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.system.files import make_folder, require_other_place, write_bytes
+from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
 from illumigan_ros.commands.command_line import progress_bar, require_modules
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ def command(
     if out is not None:
         require_other_place(out, images)
         make_folder(out)
+        require_writable(out / "table.md")
     boxes = None if truth is None else read_truth(truth)
     folds = parse_folds(held_out or [])
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
@@ -71,9 +72,11 @@ def command(
         with progress_bar("detecting", len(chosen)) as advance:
             seen = detection.watch(chosen, methods, networks, plates=plates, night=night, advance=advance)
         rows = summarise(seen)
-        show(seen, rows, missing)
         if out is not None:
             write(seen, rows, out)
+        show(seen, rows, missing)
+        if out is not None:
+            print(f"The tables and the sheets are in {out}")
     conclude(seen, missing)
 
 
@@ -101,7 +104,6 @@ def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
 
     for name, content in report_files(watched, rows):
         write_bytes(out / name, content)
-    print(f"The tables and the sheets are in {out}")
 
 
 def conclude(watched: Watched, missing: Sequence[str]) -> None:

@@ -83,7 +83,7 @@ def run_live(options: DemoOptions, source: Path, recording: Recording, progress:
     with Crew(environment, recording.logs) as crew:
         node = crew.start("enhance_node", "illumigan_ros.node.enhance_node", ros_args)
         arguments = [str(recording.bag), *TOPICS, "--report", str(recording.received)]
-        recorder = crew.start("record_bag", "illumigan_ros.commands.record_bag", arguments)
+        recorder = crew.start("record_bag", "illumigan_ros.commands.record_bag", arguments, may_lack=True)
         with progress("starting node and recorder", 1) as advance, ros_graph(environment) as graph:
             crew.wait_until(graph.node_is_active, START_SECONDS, "The node's start")
             crew.wait_until(lambda: graph.are_recorded(TOPICS), START_SECONDS, "The recorder's start")
@@ -125,7 +125,8 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
     measured = measure(recording)
     with progress("drawing the pictures", measured.frames_in) as advance, Footage(source, options.topic) as footage:
         lumas = write_side_by_side(recording, measured, footage, options.seconds, advance)
-        missing = {"missing": " ".join(footage.losses)} if footage.losses else {}
+        losses = footage.losses + measured.losses
+        missing = {"missing": " ".join(losses)} if losses else {}
     draw_contact_sheet(recording, measured.played[0][0], lumas.moments)
     report = {"footage": source.name, "seconds": options.seconds, **missing, **measured.report(), **lumas.report()}
     write_json(recording.report, report)
