@@ -9,14 +9,22 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from illumigan_model.errors import FrameError, first_line
 
+_NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -55,12 +63,23 @@ def put_in_place(part: Path, path: Path, mode: int | None = None) -> None:
     part.replace(path)
 
 
+def no_file(path: Path) -> str | None:
+    """Return what has a name that is no file: "a pipe", "a link to nothing". None for a file, or where nothing has it.
+
+    Such things must not be opened as a file: a pipe waits for another process, and a device may never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "a link to nothing" if path.is_symlink() else None
+    return next((what for test, what in _NO_FILES if test(mode)), None)
+
+
 def _require_plain(path: Path) -> None:
     """Raise OSError where something other than a file has the name: a device would be lost, a folder is in the way."""
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if path.exists() and not path.is_file():
-        raise OSError(errno.EEXIST, "it is a device or a pipe, and no file")
+    what = no_file(path)
+    if what and path.exists():  # a link to nothing may be replaced
+        raise OSError(errno.EEXIST, f"it is {what}")
 
 
 def sync(path: Path) -> None:
@@ -129,6 +148,12 @@ def unwritable(path: Path, error: Exception) -> FrameError:
 def shown(path: Path) -> str:
     """Return a path as it can be printed in a sentence, whatever is in it."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
+
+
+def require_outside(output: Path, folder: Path) -> None:
+    """Raise FrameError if the output would lie in a folder that is the input."""
+    if folder.is_dir() and folder.resolve() in output.resolve().parents:
+        raise FrameError(f"{shown(output)} lies in the input {shown(folder)}; choose another place for the output.")
 
 
 def require_other_place(output: Path, source: Path) -> None:

@@ -163,7 +163,8 @@ def record(tmp_path):
         if most_bytes:
             code += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))\n"
         if most_waiting:
-            code += f"from illumigan_ros.recordings import writer_thread\nwriter_thread.MOST_WAITING_BYTES = {most_waiting}\n"
+            code += "from illumigan_ros.recordings import writer_thread\n"
+            code += f"writer_thread.MOST_WAITING_BYTES = {most_waiting}\n"
         code += "from illumigan_ros.commands.record_bag import main\nmain()"
         child = subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "bag", *map(str, arguments)],
