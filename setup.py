@@ -42,7 +42,7 @@ setup(
         "onnxruntime>=1.15",
         "numba>=0.56",
         "platformdirs>=2.5",
-        "typer>=0.9",
+        "typer>=0.15.4",
         "rich>=12",
         "mcap>=1.1",
         "zstandard>=0.18",
