@@ -34,8 +34,9 @@ Denoise = Annotated[float, typer.Option(help="How strongly the noise is smoothed
 White16bit = Annotated[
     int, typer.Option("--white-16bit", help="White in 16-bit images; 4095 for 12 bits, low end.", min=1, max=65535)
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Name everything that is left out, not only the first ten.")]
 
-MOST_FAILURES = 10
+MOST_NAMED = 10
 INCOMPLETE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -150,7 +151,15 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def conclude(result: BatchResult, what: str, out: Path) -> None:
+def list_left_out(word: str, sentences: Sequence[str], verbose: bool) -> None:
+    """Print a sentence for each thing that was left out, the first ten of many unless all are wanted."""
+    for sentence in sentences if verbose else sentences[:MOST_NAMED]:
+        print(f"{word}: {sentence}")
+    if len(sentences) > MOST_NAMED and not verbose:
+        print(f"{word}: {len(sentences) - MOST_NAMED} more, which --verbose names")
+
+
+def conclude(result: BatchResult, what: str, out: Path, verbose: bool = False) -> None:
     """Say what was done.
 
     Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something
@@ -162,8 +171,7 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     warn(result.warnings + result.losses)
     if result.kept:
         warn([f"{result.kept} {what} could not be enhanced and are there as they came: {result.why_kept}"])
-    for failure in result.failures[:MOST_FAILURES]:
-        print(f"skipped: {failure}")
+    list_left_out("skipped", result.failures, verbose)
     if result.failures:
         total = result.done + result.kept + len(result.failures)
         raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")

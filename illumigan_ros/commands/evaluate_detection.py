@@ -13,14 +13,13 @@ from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
-from illumigan_ros.commands.command_line import progress_bar, require_modules
+from illumigan_ros.commands.command_line import Verbose, list_left_out, progress_bar, require_modules
 
 if TYPE_CHECKING:
     from illumigan_training.evaluation.detection import Watched
     from illumigan_training.evaluation.detection_scores import Row
 
 METHOD_WIDTH = 10  # the baselines' names stay in one line
-MOST_FAILURES = 10
 
 
 def command(
@@ -48,6 +47,7 @@ def command(
         Optional[int], typer.Option(min=0, help="Put each picture into a night of the camera model, with this seed.")
     ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
     require_modules("torch", "skimage", "pycocotools")
@@ -74,13 +74,13 @@ def command(
         rows = summarise(seen)
         if out is not None:
             write(seen, rows, out)
-        show(seen, rows, missing)
+        show(seen, rows, missing, verbose)
         if out is not None:
             print(f"The tables and the sheets are in {out}")
     conclude(seen, missing)
 
 
-def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str]) -> None:
+def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str], verbose: bool) -> None:
     """Print the table, its legend and what was left out; `missing` are the annotated pictures that are not there."""
     from illumigan_training.evaluation.detection_report import cells, header, legend, with_first
 
@@ -94,8 +94,7 @@ def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str]) -> None:
     print("\n".join(legend(watched)))
     if missing:
         print(f"left out: annotated pictures that are missing: {len(missing)}, such as {missing[0]}")
-    for sentence in watched.left_out[:MOST_FAILURES]:
-        print(f"left out: {sentence}")
+    list_left_out("left out", watched.left_out, verbose)
 
 
 def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:

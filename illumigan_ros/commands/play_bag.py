@@ -11,6 +11,7 @@ import typer
 from illumigan_model.errors import Incomplete
 from illumigan_model.system.files import require_writable, write_pieces
 from illumigan_ros.commands.command_line import require_positive, run, warn
+from illumigan_ros.commands.signals import heeded
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.footage import Footage
 from illumigan_ros.recordings.player import Player, topic_of
@@ -46,7 +47,7 @@ def command(
                 player.play(footage.messages(seconds), rate)
             player.finish()
         except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM, SIGHUP: the way to end a loop
-            pass
+            heeded()
         except Exception:
             if node.context.ok():  # else it was only the interrupt, seen from inside a call
                 raise
