@@ -15,7 +15,7 @@ WORKDIR /ros2_ws
 COPY package.xml src/illumigan/
 RUN apt-get update && rosdep update \
     && rosdep install --rosdistro humble --from-paths src --ignore-src -y && rm -rf /var/lib/apt/lists/*
-RUN pip install --no-cache-dir "numba>=0.58" "numpy<2" "typer>=0.9" "rosbags>=0.11" "mcap>=1.1"
+RUN pip install --no-cache-dir "numba>=0.58" "numpy<2" "typer>=0.9" "rosbags>=0.11.6" "mcap>=1.1"
 COPY . src/illumigan
 RUN . /opt/ros/humble/setup.sh && colcon build --packages-select illumigan
 RUN printf '#!/bin/sh\n. /ros2_ws/install/setup.sh\nexec ros2 launch illumigan enhance.launch.py "$@"\n' > /start \

@@ -21,7 +21,7 @@ import numpy as np
 from illumigan_model import jpeg
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE, to_eight_bits, to_full_range
-from illumigan_model.system.files import shown, write_bytes
+from illumigan_model.system.files import no_file, shown, write_bytes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,6 +73,8 @@ def read_picture(path: Path, white_16bit: int = FULL_RANGE) -> Picture:
         FrameError: the file cannot be read, is cut off, is no picture, or claims more than 2^28 pixels.
     """
     try:
+        if what := no_file(path):
+            raise FrameError(f"{shown(path)} is {what} and no picture.")
         content = path.read_bytes()
     except OSError as error:
         raise FrameError(f"{shown(path)} cannot be read ({error.strerror}).") from error
@@ -171,7 +173,7 @@ def _is_deep(image: Image, content: bytes) -> bool:
         return content[PNG_DEPTH] > 8
     if image.format == "TIFF":
         tags: dict[int, tuple[int, ...]] = getattr(image, "tag_v2", {})
-        return max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
+        return image.mode != "CMYK" and max(tags.get(BITS_PER_SAMPLE, (8,))) > 8
     return image.format == "PPM" and _pnm_white(content) > 255
 
 
@@ -184,7 +186,8 @@ def _decode_deep(content: bytes, image: Image | None, white_16bit: int) -> Pictu
     except cv2.error:
         pixels = None
     if pixels is None:
-        raise FrameError("is damaged, empty or no picture.")
+        kind = f"a {image.format} of a kind that cannot be read" if image is not None else "no picture"
+        raise FrameError(f"is damaged, empty or {kind}.")
     if pixels.dtype not in (np.uint8, np.uint16):
         raise FrameError(f"has pixels of type {pixels.dtype}; eight and sixteen bits can be read.")
     alpha = _marked_as_clear(pixels, image)

@@ -22,6 +22,7 @@ from typing import Any, cast
 import cv2
 import torch
 from lightning_fabric import Fabric
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from safetensors import SafetensorError
 from torch import Tensor
@@ -30,6 +31,7 @@ from torch.utils.data import DataLoader
 
 from illumigan_model.errors import IllumiganError, ModelError
 from illumigan_model.generators.checkpoint import Generator, build_generator, load_checkpoint, save_checkpoint
+from illumigan_model.system.files import make_folder, require_writable
 from illumigan_model.weights import find_weights
 from illumigan_training import run_folder
 from illumigan_training.config import check_config, steps_of
@@ -66,7 +68,8 @@ class Training:
 
     def __init__(self, run: Path, config: dict[str, Any]) -> None:
         self.run, self.config, self.weights = run, config, config["weights"]
-        run.mkdir(parents=True, exist_ok=True)
+        make_folder(run)
+        require_writable(run / run_folder.STATE)
         strategy = "ddp" if config["devices"] * config["num_nodes"] > 1 else "auto"
         try:
             self.fabric = Fabric(
@@ -120,8 +123,9 @@ class Training:
         record = None
         if self.fabric.is_global_zero:
             record = run_folder.RunLog(self.run, self.config, self.photos.manifest, self.first)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        with Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), disable=record is None) as progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        console = Console(stderr=True)
+        with Progress(*columns, TimeRemainingColumn(), console=console, disable=record is None) as progress:
             task = progress.add_task("training", total=self.steps, completed=self.first)
             recent: list[dict[str, Tensor]] = []
             for step, batch in enumerate(self._batches(), self.first):

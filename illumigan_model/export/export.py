@@ -24,7 +24,7 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from illumigan_model.errors import ModelError
+from illumigan_model.errors import FrameError, ModelError
 from illumigan_model.export.operators import OPSET, check_operators
 from illumigan_model.export.rewrite import fold_constants, to_half
 from illumigan_model.generators.checkpoint import Generator, load_checkpoint
@@ -32,7 +32,7 @@ from illumigan_model.generators.curve_grid import THUMBNAIL_WH, CurveGrid
 from illumigan_model.generators.scopes import Core, Full
 from illumigan_model.runtimes import self_check
 from illumigan_model.runtimes.precisions import require_precision
-from illumigan_model.system.files import whole_file
+from illumigan_model.system.files import require_writable, write_bytes
 from illumigan_model.weights import find_checkpoint, sha256
 
 GRAPHS = ("core", "full")
@@ -56,17 +56,14 @@ def export_onnx(
     """
     if target.suffix != ".onnx":
         raise ModelError(f"{target} must end in .onnx, by which the file is known for a model.")
-    if not target.parent.is_dir():
-        raise ModelError(f"{target} cannot be written: there is no folder {target.parent}; make it first.")
-    weights = find_checkpoint(str(model))
-    generator = load_checkpoint(weights)
-    facts = {"model": weights.stem, "checkpoint_sha256": sha256(weights), "licence": licence_of(weights)}
-    content = to_onnx(generator, facts, graph, size, precision).SerializeToString()
     try:
-        with whole_file(target) as part:
-            part.write_bytes(content)
-    except OSError as error:
-        raise ModelError(f"{target} cannot be written ({error.strerror}); choose another place.") from error
+        require_writable(target)
+        weights = find_checkpoint(str(model))
+        generator = load_checkpoint(weights)
+        facts = {"model": weights.stem, "checkpoint_sha256": sha256(weights), "licence": licence_of(weights)}
+        write_bytes(target, to_onnx(generator, facts, graph, size, precision).SerializeToString())
+    except FrameError as error:
+        raise ModelError(str(error)) from error
 
 
 def licence_of(weights: Path) -> str:

@@ -9,14 +9,22 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from illumigan_model.errors import FrameError, first_line
 
+_NO_FILES: tuple[tuple[Callable[[int], bool], str], ...] = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -36,6 +44,7 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[Path]:
 
     `mode` are the file's permissions; None leaves those that it is written with. Raises OSError.
     """
+    _require_plain(path)
     part = part_of(path)
     try:
         yield part
@@ -47,10 +56,30 @@ def whole_file(path: Path, mode: int | None = None) -> Iterator[Path]:
 
 def put_in_place(part: Path, path: Path, mode: int | None = None) -> None:
     """Give a file that is complete its name, once its content is on the disk. Raises OSError."""
+    _require_plain(path)
     if mode is not None:
         part.chmod(mode)
     sync(part)
     part.replace(path)
+
+
+def no_file(path: Path) -> str | None:
+    """Return what has a name that is no file: "a pipe", "a link to nothing". None for a file, or where nothing has it.
+
+    Such things must not be opened as a file: a pipe waits for another process, and a device may never end.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:
+        return "a link to nothing" if path.is_symlink() else None
+    return next((what for test, what in _NO_FILES if test(mode)), None)
+
+
+def _require_plain(path: Path) -> None:
+    """Raise OSError where something other than a file has the name: a device would be lost, a folder is in the way."""
+    what = no_file(path)
+    if what and path.exists():  # a link to nothing may be replaced
+        raise OSError(errno.EEXIST, f"it is {what}")
 
 
 def sync(path: Path) -> None:
@@ -60,6 +89,25 @@ def sync(path: Path) -> None:
         os.fsync(entry)
     finally:
         os.close(entry)
+
+
+def require_writable(*files: Path | None) -> None:
+    """Raise FrameError if a file cannot be written where a result is to go: said before the work, and not after it.
+
+    Nothing is left there; None stands for a result that is not wanted.
+    """
+    for path in files:
+        if path is not None:
+            if not path.parent.is_dir():
+                why = f"there is no folder {shown(path.parent)}; make it first"
+                raise FrameError(f"{shown(path)} cannot be written: {why}.")
+            part = part_of(path)
+            try:
+                _require_plain(path)
+                part.touch(exist_ok=False)
+                part.unlink()
+            except OSError as error:
+                raise unwritable(path, error) from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -100,6 +148,12 @@ def unwritable(path: Path, error: Exception) -> FrameError:
 def shown(path: Path) -> str:
     """Return a path as it can be printed in a sentence, whatever is in it."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in str(path))
+
+
+def require_outside(output: Path, folder: Path) -> None:
+    """Raise FrameError if the output would lie in a folder that is the input."""
+    if folder.is_dir() and folder.resolve() in output.resolve().parents:
+        raise FrameError(f"{shown(output)} lies in the input {shown(folder)}; choose another place for the output.")
 
 
 def require_other_place(output: Path, source: Path) -> None:

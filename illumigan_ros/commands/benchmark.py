@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError
+from illumigan_model.system.files import require_writable
 from illumigan_model.system.machine import cores
 from illumigan_ros.commands.command_line import (
     Model,
@@ -67,8 +68,7 @@ def require_plottable(plot: Path, sizes: int) -> None:
     """Raise FrameError, before anything is measured, if no plot can come of this."""
     if plot.suffix.lower() != ".png":
         raise FrameError(f"--plot must end in .png, not {plot.name}.")
-    if not plot.parent.is_dir():
-        raise FrameError(f"{plot} cannot be written: there is no folder {plot.parent}; make it first.")
+    require_writable(plot)
     if sizes < 2:
         raise FrameError("--plot needs at least two sizes; give --size twice or leave it out.")
 

@@ -6,11 +6,12 @@ import importlib.util
 import io
 import math
 import os
+import select
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from rich.console import Console
@@ -33,8 +34,9 @@ Denoise = Annotated[float, typer.Option(help="How strongly the noise is smoothed
 White16bit = Annotated[
     int, typer.Option("--white-16bit", help="White in 16-bit images; 4095 for 12 bits, low end.", min=1, max=65535)
 ]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Name everything that is left out, not only the first ten.")]
 
-MOST_FAILURES = 10
+MOST_NAMED = 10
 INCOMPLETE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -54,6 +56,7 @@ def run(app: typer.Typer) -> None:
     """Run a command line; what goes wrong is one sentence on stderr and an exit code, not a traceback.
 
     The code is 2 for bad input, 1 where something is missing in the end, 128 and the signal's number after a signal.
+    Where nobody reads on what is printed, as with `| head`, nothing is said, and the code is 1.
     """
     own, ros = split_ros_args(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
@@ -73,13 +76,24 @@ def run(app: typer.Typer) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(INCOMPLETE if isinstance(error, Incomplete) else BAD_INPUT)
     except OSError as error:
+        unread = isinstance(error, BrokenPipeError) and _nobody_reads(sys.stdout)  # as with | head
         with suppress(OSError):
-            print(f"error: {_describe(error)}", file=sys.stderr, flush=True)
+            print("" if unread else f"error: {_describe(error)}\n", file=sys.stderr, flush=True, end="")
         if isinstance(sys.__stdout__, io.TextIOWrapper) and sys.stdout is sys.__stdout__:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.__stdout__.fileno())  # Python flushes it once more
-        sys.exit(BAD_INPUT)
+        sys.exit(INCOMPLETE if unread else BAD_INPUT)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _nobody_reads(stream: TextIO) -> bool:
+    """Return whether a stream goes into a pipe whose other end is closed."""
+    poll = select.poll()
+    try:
+        poll.register(stream, 0)
+    except (OSError, ValueError):
+        return False
+    return any(event & select.POLLERR for _, event in poll.poll(0))
 
 
 def _describe(error: OSError) -> str:
@@ -137,7 +151,15 @@ def progress_bar(what: str, total: int | None) -> Iterator[Callable[[], None]]:
         yield lambda: progress.advance(task)
 
 
-def conclude(result: BatchResult, what: str, out: Path) -> None:
+def list_left_out(word: str, sentences: Sequence[str], verbose: bool) -> None:
+    """Print a sentence for each thing that was left out, the first ten of many unless all are wanted."""
+    for sentence in sentences if verbose else sentences[:MOST_NAMED]:
+        print(f"{word}: {sentence}")
+    if len(sentences) > MOST_NAMED and not verbose:
+        print(f"{word}: {len(sentences) - MOST_NAMED} more, which --verbose names")
+
+
+def conclude(result: BatchResult, what: str, out: Path, verbose: bool = False) -> None:
     """Say what was done.
 
     Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something
@@ -149,8 +171,7 @@ def conclude(result: BatchResult, what: str, out: Path) -> None:
     warn(result.warnings + result.losses)
     if result.kept:
         warn([f"{result.kept} {what} could not be enhanced and are there as they came: {result.why_kept}"])
-    for failure in result.failures[:MOST_FAILURES]:
-        print(f"skipped: {failure}")
+    list_left_out("skipped", result.failures, verbose)
     if result.failures:
         total = result.done + result.kept + len(result.failures)
         raise FrameError(f"{len(result.failures)} of {total} {what} could not be read; the others are done.")

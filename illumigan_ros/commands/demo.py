@@ -7,7 +7,7 @@ from typing import Annotated, Optional
 
 import typer
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, Incomplete
 from illumigan_ros.commands.command_line import Model, Runtime, parse_size, progress_bar, require_positive
 
 
@@ -41,3 +41,5 @@ def command(
             print(f"  {name.replace('_', ' '):<16} {'unknown' if value is None else value}")
     print("\n".join(in_words(report["detection"])))
     print(f"Open {recording.video} (input | enhanced) and {recording.sheet}; the bag is {recording.bag}.")
+    if "missing" in report:
+        raise Incomplete(f"Not all of it is there: {report['missing']}")

@@ -12,6 +12,7 @@ from illumigan_ros.commands.command_line import (
     Model,
     Runtime,
     Strength,
+    Verbose,
     White16bit,
     conclude,
     open_enhancer,
@@ -31,6 +32,7 @@ def command(
     strength: Strength = 1.0,
     denoise: Denoise = 1.0,
     white_16bit: White16bit = 65535,
+    verbose: Verbose = False,
 ) -> None:
     """Enhance every image of a bag into a new bag, without ROS and without skipping; headers stay untouched."""
     from illumigan_ros.recordings import offline
@@ -44,4 +46,4 @@ def command(
         warn(footage.notes)
         with if_stopped(f"{out} was not finished and has been removed; run it again."):
             result = offline.enhance_bag(footage, out, enhancer, advance, white_16bit)
-    conclude(result, "images", out)
+    conclude(result, "images", out, verbose)

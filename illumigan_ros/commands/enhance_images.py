@@ -12,6 +12,7 @@ from illumigan_ros.commands.command_line import (
     Model,
     Runtime,
     Strength,
+    Verbose,
     White16bit,
     conclude,
     open_enhancer,
@@ -31,6 +32,7 @@ def command(
     white_16bit: White16bit = 65535,
     attention: Annotated[Optional[Path], typer.Option(help="Folder for the attention maps.")] = None,
     daylight_gate: Annotated[bool, typer.Option("--daylight-gate", help="Leave bright pictures as they are.")] = False,
+    verbose: Verbose = False,
 ) -> None:
     """Enhance a folder of pictures, each by itself."""
     from illumigan_ros.recordings import offline
@@ -45,4 +47,4 @@ def command(
         result = offline.enhance_images(folder, out_dir, attention, enhancer, advance, white_16bit)
     if rest := folder.describe_rest():
         print(rest)
-    conclude(result, "pictures", out_dir)
+    conclude(result, "pictures", out_dir, verbose)

@@ -13,15 +13,14 @@ from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.system.files import make_folder, require_other_place, write_bytes
-from illumigan_ros.commands.command_line import Runtime, progress_bar
+from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
+from illumigan_ros.commands.command_line import Runtime, Verbose, list_left_out, progress_bar
 from illumigan_ros.recordings.sheets import contact_sheet
 
 if TYPE_CHECKING:
     from illumigan_training.evaluation.images import EvaluatedPhoto, Evaluation
 
 LONGEST_TITLE = 28
-MOST_FAILURES = 10
 
 
 def command(
@@ -39,6 +38,7 @@ def command(
     runtime: Runtime = "auto",
     vgg: Annotated[Optional[Path], typer.Option(help="VGG-16 weights; measures the feature distance, too.")] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for table.md, table.csv and contact_sheet.jpg.")] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Measure models on photos: PSNR, SSIM, NIQE, luminance, change and time, next to classical baselines."""
     try:
@@ -58,9 +58,10 @@ def command(
         progress_bar("evaluating", len(photos)) as advance,
     ):
         evaluation = evaluate(photos, contenders, features, advance)
-    show(evaluation, unpaired)
     if out is not None:
         write(evaluation, out)
+    show(evaluation, unpaired, verbose)
+    if out is not None:
         print(f"The tables and the contact sheet are in {out}")
     conclude(evaluation)
 
@@ -70,9 +71,10 @@ def prepare(out: Path, photos: Sequence[EvaluatedPhoto]) -> None:
     for folder in {path.parent for photo in photos for path in (photo.path, photo.truth) if path is not None}:
         require_other_place(out, folder)
     make_folder(out)
+    require_writable(out / "table.md")
 
 
-def show(evaluation: Evaluation, unpaired: Sequence[Path]) -> None:
+def show(evaluation: Evaluation, unpaired: Sequence[Path], verbose: bool) -> None:
     """Print the table, its legend and what was left out; `unpaired` are the photos that have no partner."""
     from illumigan_training.evaluation.report import legend, setting_names, table
 
@@ -88,8 +90,7 @@ def show(evaluation: Evaluation, unpaired: Sequence[Path]) -> None:
     print("\n".join(legend(evaluation)))
     if unpaired:
         print(f"{len(unpaired)} photos have no partner of the same name, such as {unpaired[0]}")
-    for sentence in evaluation.left_out[:MOST_FAILURES]:
-        print(f"left out: {sentence}")
+    list_left_out("left out", evaluation.left_out, verbose)
 
 
 def write(evaluation: Evaluation, out: Path) -> None:

@@ -12,15 +12,14 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.system.files import make_folder, require_other_place, write_bytes
-from illumigan_ros.commands.command_line import progress_bar, require_modules
+from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
+from illumigan_ros.commands.command_line import Verbose, list_left_out, progress_bar, require_modules
 
 if TYPE_CHECKING:
     from illumigan_training.evaluation.detection import Watched
     from illumigan_training.evaluation.detection_scores import Row
 
 METHOD_WIDTH = 10  # the baselines' names stay in one line
-MOST_FAILURES = 10
 
 
 def command(
@@ -48,6 +47,7 @@ def command(
         Optional[int], typer.Option(min=0, help="Put each picture into a night of the camera model, with this seed.")
     ] = None,
     out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
     require_modules("torch", "skimage", "pycocotools")
@@ -61,6 +61,7 @@ def command(
     if out is not None:
         require_other_place(out, images)
         make_folder(out)
+        require_writable(out / "table.md")
     boxes = None if truth is None else read_truth(truth)
     folds = parse_folds(held_out or [])
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
@@ -72,13 +73,15 @@ def command(
         with progress_bar("detecting", len(chosen)) as advance:
             seen = detection.watch(chosen, methods, networks, plates=plates, night=night, advance=advance)
         rows = summarise(seen)
-        show(seen, rows, missing)
         if out is not None:
             write(seen, rows, out)
+        show(seen, rows, missing, verbose)
+        if out is not None:
+            print(f"The tables and the sheets are in {out}")
     conclude(seen, missing)
 
 
-def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str]) -> None:
+def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str], verbose: bool) -> None:
     """Print the table, its legend and what was left out; `missing` are the annotated pictures that are not there."""
     from illumigan_training.evaluation.detection_report import cells, header, legend, with_first
 
@@ -92,8 +95,7 @@ def show(watched: Watched, rows: Sequence[Row], missing: Sequence[str]) -> None:
     print("\n".join(legend(watched)))
     if missing:
         print(f"left out: annotated pictures that are missing: {len(missing)}, such as {missing[0]}")
-    for sentence in watched.left_out[:MOST_FAILURES]:
-        print(f"left out: {sentence}")
+    list_left_out("left out", watched.left_out, verbose)
 
 
 def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
@@ -102,7 +104,6 @@ def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
 
     for name, content in report_files(watched, rows):
         write_bytes(out / name, content)
-    print(f"The tables and the sheets are in {out}")
 
 
 def conclude(watched: Watched, missing: Sequence[str]) -> None:

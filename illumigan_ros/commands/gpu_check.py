@@ -57,10 +57,12 @@ def command(
     generators = {model: load_checkpoint(find_weights(model, (".safetensors",))) for model in MODELS}
     with progress_bar("measuring", steps(sizes)) as advance:
         result = check(sizes, seconds, torch.device("cuda"), generators, advance)
+    wrong = fault(result.variants)
+    file = None if wrong else write(result, out)
     show(result)
-    if wrong := fault(result.variants):
+    if wrong:
         fail(wrong)
-    print(f"The figures of this machine are in {write(result, out)}")
+    print(f"The figures of this machine are in {file}")
 
 
 def fail(sentence: str) -> NoReturn:

@@ -8,6 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_model.errors import IllumiganError
+from illumigan_model.system.files import require_writable
 from illumigan_ros.commands.command_line import TRAINING_NEEDS, require_modules
 
 
@@ -22,6 +23,7 @@ def command(
     from illumigan_training.data.folders import write_manifest
     from illumigan_training.data.samples import read_photos
 
+    require_writable(target)
     settings = read_config(config, overrides or [])
     check_config(settings)
     entries = read_photos(settings).manifest

@@ -9,8 +9,9 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_model.errors import Incomplete
-from illumigan_model.system.files import write_pieces
+from illumigan_model.system.files import require_writable, write_pieces
 from illumigan_ros.commands.command_line import require_positive, run, warn
+from illumigan_ros.commands.signals import heeded
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.footage import Footage
 from illumigan_ros.recordings.player import Player, topic_of
@@ -33,6 +34,7 @@ def command(
     """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
     require_positive("--rate", rate)
     require_positive("--seconds", seconds)
+    require_writable(report)
     with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
         warn(footage.notes)
         player = Player(node, footage, clock=clock, restamp=restamp, keep_log=report is not None)
@@ -45,13 +47,13 @@ def command(
                 player.play(footage.messages(seconds), rate)
             player.finish()
         except (KeyboardInterrupt, SystemExit):  # Ctrl-C, SIGTERM, SIGHUP: the way to end a loop
-            pass
+            heeded()
         except Exception:
             if node.context.ok():  # else it was only the interrupt, seen from inside a call
                 raise
-        print(f"published {player.count} images", flush=True)
         if player.log is not None and report is not None:
             write_pieces(report, chain([b'{"published": '], player.log.json(), [b"}\n"]))
+        print(f"published {player.count} images", flush=True)
         warn(footage.losses)
         if footage.losses:
             raise Incomplete(f"{source} was played as far as it can be read.")

@@ -10,7 +10,7 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_model.errors import IllumiganError, Incomplete
-from illumigan_model.system.files import write_pieces
+from illumigan_model.system.files import require_writable, write_pieces
 from illumigan_ros.commands.command_line import require_positive, run, warn
 from illumigan_ros.commands.signals import stopping_on_signals
 from illumigan_ros.node.process import ros_node
@@ -37,6 +37,7 @@ def command(
     """
     require_positive("--idle", idle)
     require_positive("--wait", wait)
+    require_writable(report)
     with stopping_on_signals() as stop, ros_node("record_bag", context.obj or []) as node:
         writer = WriterThread(BagWriter(out, keep=True))
         failure = None
@@ -51,9 +52,9 @@ def command(
             writer.bag.discard()  # it holds nothing, and would stand in the way of the next one
         if failure is not None:
             raise failure
-        _tell(recorder, writer)
         if report is not None:
             write_pieces(report, _report(recorder, writer))
+        _tell(recorder, writer)
     _require_complete(recorder, writer)
 
 
@@ -61,8 +62,6 @@ def _tell(recorder: Recorder, writer: WriterThread) -> None:
     counts = writer.bag.counts
     listed = ", ".join(f"{topic} {counts.get(topic, 0)}" for topic in recorder.topics)
     print(f"recorded {sum(counts.values())} messages ({listed})", flush=True)
-    if writer.dropped:
-        print(f"the disk was too slow for {writer.dropped} more messages", flush=True)
 
 
 def _require_complete(recorder: Recorder, writer: WriterThread) -> None:
@@ -70,6 +69,8 @@ def _require_complete(recorder: Recorder, writer: WriterThread) -> None:
     lost = recorder.received.total() - sum(writer.bag.counts.values()) - writer.dropped
     if writer.error is not None:
         raise Incomplete(f"{writer.error} The last {lost} messages are not among it.")
+    if writer.dropped:
+        raise Incomplete(f"{writer.bag.path} lacks {writer.dropped} messages for which the disk was too slow.")
     if writer.refused:
         raise Incomplete(f"{writer.bag.path} lacks {writer.refused} messages that could not be written.")
     if recorder.left_out:

@@ -46,6 +46,11 @@ def leaving_on_signals() -> Iterator[None]:
             signal.setitimer(signal.ITIMER_PROF, 0)
 
 
+def heeded() -> None:
+    """Say that a stop has been taken for the way to end, so that it is not raised again in what comes after."""
+    signal.setitimer(signal.ITIMER_PROF, 0)
+
+
 def _is_on_its_way(stop: StoppedBySignal) -> bool:
     """Return whether the code at hand handles an exception, or one that was raised while that was handled."""
     handled = sys.exc_info()[1]

@@ -98,7 +98,7 @@ def run_live(options: DemoOptions, source: Path, recording: Recording, progress:
     with Crew(environment, recording.logs) as crew:
         node = crew.start("enhance_node", "illumigan_ros.node.enhance_node", ros_args)
         arguments = [str(recording.bag), *TOPICS, "--report", str(recording.received)]
-        recorder = crew.start("record_bag", "illumigan_ros.commands.record_bag", arguments)
+        recorder = crew.start("record_bag", "illumigan_ros.commands.record_bag", arguments, may_lack=True)
         with progress("starting node and recorder", 1) as advance, ros_graph(environment) as graph:
             crew.wait_until(graph.node_is_active, START_SECONDS, "The node's start")
             crew.wait_until(lambda: graph.are_recorded(TOPICS), START_SECONDS, "The recorder's start")
@@ -143,7 +143,8 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
         truth = None if options.source else of_the_drive(options.size)
         examination = Examination(detector, truth)
         lumas = write_side_by_side(recording, measured, footage, options.seconds, examination, advance)
-        missing = {"missing": " ".join(footage.losses)} if footage.losses else {}
+        losses = footage.losses + measured.losses
+        missing = {"missing": " ".join(losses)} if losses else {}
     draw_contact_sheet(recording, measured.played[0][0], lumas.moments)
     report = {"footage": source.name, "seconds": options.seconds, **missing, **measured.report(), **lumas.report()}
     report["detection"] = examination.report()

@@ -75,6 +75,7 @@ class StreamMeasurement:
     played: list[tuple[int, int]]
     received: list[tuple[int, int]]
     node: dict[str, str]
+    losses: list[str] = field(default_factory=list)
 
     @property
     def frames_in(self) -> int:
@@ -134,11 +135,13 @@ class Lumas:
 def measure(recording: Recording) -> StreamMeasurement:
     """Read what player and recorder logged; raises FrameError if nothing came out of the node."""
     played = [(stamp, time_ns) for stamp, time_ns in json.loads(recording.played.read_text())["published"]]
-    topics = json.loads(recording.received.read_text())["received"]
-    received = [(stamp, time_ns) for stamp, time_ns in topics[ENHANCED]]
+    recorded = json.loads(recording.received.read_text())
+    received = [(stamp, time_ns) for stamp, time_ns in recorded["received"][ENHANCED]]
+    dropped = recorded["dropped"]
     if not received:
         raise FrameError(f"No enhanced frame came out of the node; see the logs in {recording.logs}.")
-    return StreamMeasurement(played, received, _last_diagnostics(recording.bag))
+    losses = [f"The disk was too slow to record {dropped} messages."] if dropped else []
+    return StreamMeasurement(played, received, _last_diagnostics(recording.bag), losses)
 
 
 def _last_diagnostics(bag: Path) -> dict[str, str]:

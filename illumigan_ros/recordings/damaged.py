@@ -1,7 +1,8 @@
 """Reading an mcap file that no one closed, or that is damaged: every whole message that is in it.
 
 The file is walked record by record, as https://mcap.dev/spec lays them out, and never changed. The last chunk gives
-what it holds up to its cut, compressed or not. Memory holds one chunk at a time, and those that overlap it in time.
+what it holds up to its cut, compressed or not. A chunk that does not fit its checksum is left out: nobody can tell
+which of its messages has the wrong byte. Memory holds one chunk at a time, and those that overlap it in time.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import lz4.frame
 import zstandard
@@ -35,6 +37,9 @@ _CHUNK = struct.Struct("<QQQII")  # first time, last time, size, CRC, length of 
 RUN_BYTES = 4 << 20  # of messages outside chunks that are read and sorted together
 MOST_RECORD_BYTES = 1 << 30
 SLICE_BYTES = 1 << 16
+MOST_TOLD = 10  # chunks that are left out and named
+_FOOTER = struct.Struct("<BQQQI8s")  # opcode, length, starts of the summary and its offsets, checksum, magic
+_CRC_BYTES = 4
 ZEROS_OF_A_POWER_CUT = 4096  # a page; fewer may be the end of a dark picture
 
 
@@ -52,8 +57,8 @@ class _Stretch:
 class DamagedMcap:
     """What can be read of an mcap file.
 
-    `topics` has name -> type, `counts` the number of whole messages, `loss` a sentence on what is lost, if anything is.
-    Raises FrameError if nothing can be read.
+    `topics` has name -> type, `counts` the number of whole messages, `losses` sentences on what is lost, if anything
+    is. Raises FrameError if nothing can be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -61,11 +66,12 @@ class DamagedMcap:
         self.path = path
         self.topics: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
-        self.loss: str | None = None
+        self.losses: list[str] = []
         self._schemas: dict[int, str] = {0: ""}
         self._channels: dict[int, tuple[str, str]] = {}
         self._stretches: list[_Stretch] = []
         self._damaged_chunks = 0
+        self._left_out: list[str] = []
         self._file = path.open("rb")
         try:
             self._size = self._size_without_zeros()
@@ -128,7 +134,8 @@ class DamagedMcap:
             if next_chunk is None:
                 break
             position, gaps = next_chunk, gaps + 1
-        self.loss = self._describe(closed, gaps + self._damaged_chunks)
+        indexed = not closed or summary_fits(self._file)
+        self.losses = self._describe(closed, gaps + self._damaged_chunks + (not indexed))
 
     def _step(self, position: int) -> int | None:
         """Note the record at a position and return where the next one is.
@@ -157,22 +164,27 @@ class DamagedMcap:
         return end if end <= self._size else None
 
     def _note_chunk(self, position: int, record: bytes, *, whole: bool) -> None:
-        content, intact = _chunk_content(record)
+        content, fits = _chunk_content(record)
         times = []
         used = 0
+        counts: Counter[str] = Counter()
         for opcode, payload in _whole_records(content):
             used += _HEAD.size + len(payload)
             if opcode == Opcode.MESSAGE and len(payload) >= _MESSAGE.size:
                 channel, _, time_ns, _ = _MESSAGE.unpack_from(payload)
                 if channel in self._channels:
                     times.append(time_ns)
-                    self.counts[self._channels[channel][0]] += 1
+                    counts[self._channels[channel][0]] += 1
             elif opcode in (Opcode.SCHEMA, Opcode.CHANNEL):
                 self._note_definition(opcode, bytes(payload))
+        if whole and not (fits and used == len(content)):
+            self._damaged_chunks += 1
+            if _has_checksum(record):
+                self._left_out.append(self._describe_chunk(position, record, counts))
+                return
+        self.counts += counts
         if times:
             self._stretches.append(_Stretch(position, _HEAD.size + len(record), True, min(times), max(times)))
-        if whole and not (intact and used == len(content)):
-            self._damaged_chunks += 1
 
     def _note_message(self, position: int, end: int, head: bytes) -> None:
         channel, _, time_ns, _ = _MESSAGE.unpack(head)
@@ -217,13 +229,40 @@ class DamagedMcap:
             return []
         return sorted(index.chunk_start_offset for index in summary.chunk_indexes) if summary else []
 
-    def _describe(self, closed: bool, places: int) -> str | None:
+    def _describe(self, closed: bool, places: int) -> list[str]:
         reasons = [] if closed else ["is cut off, as when its recorder is killed"]
         if places:
             reasons.append(f"is damaged in {places} place{'s' if places > 1 else ''}")
         if not reasons:
-            return None
-        return f"{self.path.name} {' and '.join(reasons)}; {sum(self.counts.values())} messages of it are whole."
+            return []
+        whole = f"{self.path.name} {' and '.join(reasons)}; {sum(self.counts.values())} messages of it are whole."
+        more = len(self._left_out) - MOST_TOLD
+        rest = [f"{self.path.name} lacks {more} more chunks for the same reason."] if more > 0 else []
+        return [whole, *self._left_out[:MOST_TOLD], *rest]
+
+    def _describe_chunk(self, position: int, record: bytes, counts: Counter[str]) -> str:
+        first_ns, last_ns, *_ = _CHUNK.unpack_from(record)
+        held = ", ".join(f"{count} of {topic}" for topic, count in counts.items()) or "unknown ones"
+        span = f"from {first_ns / 1e9:.3f} to {last_ns / 1e9:.3f} s"
+        return (
+            f"{self.path.name} lacks what was recorded {span}: the chunk at byte {position} does not fit its checksum, "
+            f"and its messages are left out ({held})."
+        )
+
+
+def summary_fits(file: BinaryIO) -> bool:
+    """Tell whether the summary of an mcap file that was closed is as it was written, as far as it has a checksum."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - _FOOTER.size))
+    footer = file.read(_FOOTER.size)
+    if len(footer) < _FOOTER.size:
+        return False
+    _, _, start, _, crc, magic = _FOOTER.unpack(footer)
+    if magic != MAGIC or not start or not crc:
+        return magic == MAGIC
+    file.seek(start)
+    summary = file.read(max(0, size - start - _CRC_BYTES - len(MAGIC)))
+    return zlib.crc32(summary) == crc
 
 
 def _whole_records(content: bytes) -> Iterator[tuple[int, memoryview]]:
@@ -247,6 +286,10 @@ def _chunk_content(record: bytes) -> tuple[bytes, bool]:
     compression = record[_CHUNK.size : _CHUNK.size + name_length]
     content = _decompressed(compression, record[start:])
     return content, len(content) == size and (not crc or zlib.crc32(content) == crc)
+
+
+def _has_checksum(record: bytes) -> bool:
+    return len(record) >= _CHUNK.size and _CHUNK.unpack_from(record)[3] != 0
 
 
 def _decompressed(compression: bytes, content: bytes) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_model.system.files import no_file
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.recordings.bag_files import is_bag
 from illumigan_ros.recordings.bags import BagReader
@@ -29,15 +30,19 @@ def picture_of(message: BagMessage) -> np.ndarray:
 class Footage:
     """One camera's messages from a bag or a video file; use it as a context manager.
 
-    Attributes: `name` (for people), `image_type` (message type of the frames), `has_camera_info`, `frame_count` (0 if
-    unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video are its frames' times).
+    Attributes: `path`, `name` (for people), `image_type` (message type of the frames), `has_camera_info`,
+    `frame_count` (0 if unknown), `stamped` (whether the headers carry the camera's own stamps; those of a video are its
+    frames' times).
     """
 
     def __init__(self, path: Path, topic: str | None = None) -> None:
         """Open a bag (one image topic of it) or a video; raises FrameError if that cannot be done."""
+        self.path = path
         self._reader: BagReader | VideoReader
         if not path.exists():
             raise FrameError(f"There is no bag or video {path}.")
+        if not path.is_dir() and (what := no_file(path)):
+            raise FrameError(f"{path} is {what} and no bag or video.")
         if is_bag(path):
             self._open_bag(BagReader(path), topic)
         elif topic is not None:

@@ -7,6 +7,7 @@ the schemas, channels and messages, each followed by its message indexes, then t
 from __future__ import annotations
 
 import struct
+import zlib
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,7 @@ from mcap.records import Channel, ChunkIndex, DataEnd, Footer, Header, McapRecor
 MAGIC = b"\x89MCAP0\r\n"
 MESSAGE_HEAD = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequence, time of recording, time of publishing
 CHUNK_HEAD = struct.Struct("<BQQQQIIQ")  # opcode, length, first time, last time, size, CRC, no compression, size
+CRC = struct.Struct("<I")
 CHUNK_BYTES = 1 << 20
 MOST_GIVEN_UP = 32  # chunks whose room the summary may take on a full disk
 
@@ -92,7 +94,10 @@ class McapFile:
             return
         times = [time_ns for entries in chunk.indexes.values() for time_ns, _ in entries] or [0]
         length = CHUNK_HEAD.size - 9 + chunk.size
-        head = CHUNK_HEAD.pack(Opcode.CHUNK, length, min(times), max(times), chunk.size, 0, 0, chunk.size)
+        crc = 0  # by which a reader notices a byte that flips later, on the disk or on the way to another one
+        for part in chunk.parts:
+            crc = zlib.crc32(part, crc)
+        head = CHUNK_HEAD.pack(Opcode.CHUNK, length, min(times), max(times), chunk.size, crc, 0, chunk.size)
         start, indexes_start = self._end, self._end + CHUNK_HEAD.size + chunk.size
         indexes = RecordBuilder()
         offsets = {}
@@ -198,7 +203,8 @@ class McapFile:
         )
         groups = [_bytes(*self._schemas), _bytes(*self._channels), b"".join(self._chunk_indexes), _bytes(statistics)]
         footer = Footer(summary_start=self._end + len(data_end), summary_offset_start=0, summary_crc=0)
-        return b"".join([data_end, *groups, _bytes(footer), MAGIC])
+        summary = b"".join(groups) + _bytes(footer)[:-CRC.size]  # its own checksum is the last thing in a footer
+        return b"".join([data_end, summary, CRC.pack(zlib.crc32(summary)), MAGIC])
 
 
 def _bytes(*records: McapRecord) -> bytes:

@@ -37,7 +37,7 @@ class TopicEntry:
 def read_promise(folder: Path) -> Promise | None:
     """Read a bag folder's metadata.yaml; None if there is none. Raises ValueError if it is empty or damaged."""
     path = folder / FILE_NAME
-    if not path.exists():
+    if not path.is_file():
         return None
     try:
         content = yaml.load(path.read_text("utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))

@@ -15,7 +15,7 @@ from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE
 from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, write_picture
-from illumigan_model.system.files import make_folder, require_other_place, shown
+from illumigan_model.system.files import make_folder, require_other_place, require_outside, shown
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.node.white_level import WhiteLevelWatch
 from illumigan_ros.recordings.bag_writer import BagWriter
@@ -199,6 +199,7 @@ def enhance_bag(
     The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
     cannot be read are named in the result. Raises FrameError if the new bag cannot be written; then none is left.
     """
+    require_outside(out, source.path)
     result, watch = BatchResult(), WhiteLevelWatch("--white-16bit")
     with BagWriter(out) as bag:
         bag.add_topic(ENHANCED_TOPIC, IMAGE)

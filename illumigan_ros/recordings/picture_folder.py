@@ -12,7 +12,7 @@ from pathlib import Path
 from illumigan_model.errors import FrameError
 from illumigan_model.photos import PHOTO_SUFFIXES
 from illumigan_model.picture_files import heif_suffixes
-from illumigan_model.system.files import shown
+from illumigan_model.system.files import no_file, shown
 
 COMPANION = "._"  # begins the names of files in which macOS keeps what other file systems have no place for
 HEIF = (".heic", ".heif")
@@ -26,7 +26,8 @@ class PictureFolder:
     """The pictures of a folder.
 
     `pictures` are paths below `root`, sorted. `left_out` counts by kind what is no picture here; `sub_folders`,
-    `hidden` ones and `links` to folders were not looked into. `unreadable` has a sentence for each that cannot be read.
+    `hidden` ones and `links` to folders were not looked into. `odd` names what is called a picture and is no file.
+    `unreadable` has a sentence for each that cannot be read.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class PictureFolder:
     sub_folders: int = 0
     hidden: int = 0
     links: int = 0
+    odd: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)
 
     def describe_rest(self) -> str:
@@ -49,6 +51,9 @@ class PictureFolder:
             parts.append(_counted(self.hidden, "hidden folder"))
         if self.links:
             parts.append(_counted(self.links, "link") + " to folders")
+        parts += sorted(self.odd)[:MOST_KINDS]
+        if len(self.odd) > MOST_KINDS:
+            parts.append(f"{len(self.odd) - MOST_KINDS} more that are called pictures")
         return f"left out: {', '.join(parts)}" if parts else ""
 
 
@@ -75,6 +80,9 @@ def find_pictures(root: Path, recursive: bool = False, outputs: Sequence[Path] =
         found.links += len(open_to_all) - len(real)
         found.sub_folders += 0 if recursive else len(real)
         folders[:] = real if recursive else []
+        for name in open_to_all:
+            if name not in folders and Path(name).suffix.lower() in _suffixes():
+                _note_no_file(here / name, found)
         for name in files:
             _sort_in(here / name, found)
     found.pictures.sort()
@@ -144,8 +152,19 @@ def _sort_in(path: Path, found: PictureFolder) -> None:
         return
     if suffix in _suffixes() and path.is_file():
         found.pictures.append(path.relative_to(found.root))
+    elif suffix in _suffixes() and not path.name.startswith("."):
+        _note_no_file(path, found)
     elif not path.name.startswith("."):
         found.left_out[shown(Path(suffix)) if suffix else "without a suffix"] += 1
+
+
+def _note_no_file(path: Path, found: PictureFolder) -> None:
+    """Note what is called a picture and is no file; a link to nothing stands for a picture that is lost."""
+    what = no_file(path) or "gone"
+    if path.exists():
+        found.odd.append(f"{shown(path.relative_to(found.root))} ({what})")
+    else:
+        found.unreadable.append(f"{shown(path)} is {what}.")
 
 
 def _suffixes() -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from illumigan_model.errors import FrameError, IllumiganError, first_line
@@ -136,7 +137,8 @@ def record(
                 if not recorder.connected:
                     raise IllumiganError("There is nothing to record: " + " ".join(recorder.left_out.values()))
                 if waiting:
-                    print(f"recording {recorder.connected} topics", flush=True)
+                    with suppress(OSError):  # whoever read it may be gone; that ends no recording
+                        print(f"recording {recorder.connected} topics", flush=True)
         rclpy.spin_once(node, timeout_sec=POLL_SECONDS)
         if most is not None and recorder.received.total() >= most:
             return

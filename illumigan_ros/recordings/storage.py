@@ -15,7 +15,7 @@ from rosbags.rosbag2 import Reader
 from illumigan_model.errors import FrameError, first_line
 from illumigan_model.system.files import DISK_FULL
 from illumigan_ros.recordings import bag_files, sqlite_files
-from illumigan_ros.recordings.damaged import DamagedMcap
+from illumigan_ros.recordings.damaged import DamagedMcap, summary_fits
 from illumigan_ros.recordings.messages import BagMessage
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no CDR message begins so
@@ -89,6 +89,8 @@ class StorageFile:
         try:
             if kind == bag_files.SQLITE and (missing := sqlite_files.missing_pages(self._source)):
                 raise FrameError(f"{missing} pages are missing")
+            if kind == bag_files.MCAP:
+                _require_summary(self._source)
             self._content = _Whole(self._source)
         except PermissionError:
             raise
@@ -150,7 +152,8 @@ class StorageFile:
         try:
             if self._kind == bag_files.MCAP:
                 content = DamagedMcap(self._source)
-                self._lose(content.loss and content.loss.replace(self._source.name, self.path.name, 1))
+                for loss in content.losses:
+                    self._lose(loss.replace(self._source.name, self.path.name, 1))
                 return content
             recovered = _Whole(sqlite_files.recover(self._source, self._temporary()))
         except FrameError as nothing:
@@ -158,8 +161,8 @@ class StorageFile:
         self._lose(f"{self.path.name} is damaged; {recovered.counts.total()} messages of it are whole.")
         return recovered
 
-    def _lose(self, loss: str | None) -> None:
-        if loss and loss not in self.losses:
+    def _lose(self, loss: str) -> None:
+        if loss not in self.losses:
             self.losses.append(loss)
 
     def _unpacked(self, source: Path) -> Path:
@@ -201,6 +204,13 @@ class StorageFile:
                 yield BagMessage(message.topic, message.msgtype, message.time_ns, raw)
                 return
         self._lose(f"{self.path.name} has messages on {message.topic} that cannot be decompressed.")
+
+
+def _require_summary(file: Path) -> None:
+    """Raise FrameError if the summary of an mcap file is not as it was written."""
+    with file.open("rb") as opened:
+        if not summary_fits(opened):
+            raise FrameError(f"the summary of {file.name} is damaged or missing")
 
 
 def _unreadable(path: Path, error: Exception) -> str:

@@ -115,6 +115,14 @@ def cut_mcap(path):
     return cut(write_mcap(path.with_suffix(".mcap"), compression=CompressionType.NONE))
 
 
+def flipped_mcap(path):
+    file = write_mcap(path.with_suffix(".mcap"), compression=CompressionType.NONE)
+    content = bytearray(file.read_bytes())
+    content[content.index(MESSAGES[-1][1]) + 1000] ^= 1
+    file.write_bytes(content)
+    return file
+
+
 def cut_sqlite(path):
     # Large messages, as a database of a few pages has none that is whole behind a cut.
     large = [(time_ns, raw[:5] + os.urandom(50_000)) for time_ns, raw in MESSAGES]
@@ -173,6 +181,7 @@ BAGS = (
     BagInput("mcap, without chunks", lambda path: write_mcap(path, use_chunking=False)),
     BagInput("mcap, a file alone", lambda path: file_alone(write_bag(path))),
     BagInput("mcap, cut off", cut_mcap, COUNT // 2 - 2, "is cut off, as when its recorder is killed"),
+    BagInput("mcap, a byte of a chunk flipped", flipped_mcap, COUNT - 3, "does not fit its checksum"),
     BagInput("SQLite (.db3)", write_with_rosbags),
     BagInput("SQLite (.db3), a file alone", lambda path: file_alone(write_with_rosbags(path))),
     BagInput("SQLite (.db3), cut off", cut_sqlite, COUNT // 2 - 2, "is damaged"),
@@ -191,7 +200,8 @@ SECTION = Section(
         "rosbag2, read by `illumigan enhance-bag` and `illumigan play-bag`: a folder or one of its files, told by what "
         "they hold and not by their names. Of what is damaged every whole message comes, in order; what is missing is "
         "said, and the command ends with exit code 1. ROS 1 bags are refused with the command that converts them. "
-        "What is written is mcap with metadata.yaml."
+        "What is written is mcap with metadata.yaml. mcap has a checksum for each chunk, by which a byte that flips "
+        "later is noticed, and the chunk left out; SQLite, and mcap without chunks, have none."
     ),
     head=("bag", "said to be missing"),
     table=tuple((row.name, f"... {row.said} ..." if row.said else "") for row in BAGS),

@@ -101,7 +101,7 @@ def deep_png(pixels, colour_type, chunks=b""):
 
 
 def deep_tiff(pixels, photometric, **tags):
-    """Make a TIFF of sixteen bits; `photometric` is 0 for grey with white as zero, 2 for RGB."""
+    """Make a TIFF of sixteen bits; `photometric` is 0 for grey with white as zero, 2 for RGB, 5 for CMYK."""
 
     def make():
         channels = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -154,6 +154,7 @@ THREE = (slice(None), slice(None), None)
 DEEP_GREY = np.repeat((GREY.astype(np.uint16) * 257)[THREE], 3, axis=2)
 TRANSPARENT = np.where(ALPHA[THREE] > 0, np.array([90, 20, 20], np.uint8), np.uint8(0))
 LUMA = luma(RGB)
+INKS = np.asarray(Image.fromarray(RGB).convert("CMYK")).astype(np.uint16) * 257
 
 PICTURES = (
     PictureInput(".png", "8-bit RGB, colour profile", by_pillow("RGB", "PNG", icc_profile=PROFILE), profile=True),
@@ -179,6 +180,7 @@ PICTURES = (
     PictureInput(".tif, .tiff", "8-bit RGB with alpha", by_pillow("RGBA", "TIFF"), alpha=True),
     PictureInput(".tif, .tiff", "grey with alpha", by_pillow("LA", "TIFF"), LUMA, alpha=True, is_grey=True),
     PictureInput(".tif, .tiff", "CMYK, becomes sRGB", by_pillow("CMYK", "TIFF"), RGB, 2),
+    PictureInput(".tif, .tiff", "CMYK of 16 bits, of which 8 become sRGB", deep_tiff(INKS, 5), RGB, 2),
     PictureInput(
         ".tif, .tiff", "LZW, colour profile", by_pillow("RGB", "TIFF", compression="tiff_lzw", icc_profile=PROFILE),
         profile=True,
@@ -202,7 +204,7 @@ PICTURES = (
     ),
     PictureInput(".bmp", "RGB", by_pillow("RGB", "BMP")),
     PictureInput(".ppm, .pnm", "8-bit RGB", by_pillow("RGB", "PPM")),
-    PictureInput(".pgm, .pnm", "grey, of as many bits as its header says", twelve_bit_pgm,
+    PictureInput(".pgm, .pnm", "grey, of as many bits as it says; where OpenCV is 4.13 or newer", twelve_bit_pgm,
                  (np.round(DEEP_GREY / 257.0) * 16 * 65535 / 4095).round().astype(np.uint16), 1, is_grey=True,
                  needs=lambda: tuple(map(int, cv2.__version__.split(".")[:2])) >= (4, 13)),
     PictureInput(".gif", "first frame, with its transparency", transparent_gif, TRANSPARENT, alpha=True),

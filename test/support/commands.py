@@ -14,19 +14,19 @@ from illumigan_ros.commands.main import main
 COMMAND = [sys.executable, "-m", "illumigan_ros.commands.main"]
 
 
-def run_here(*arguments):
-    """Run the command in this process; return its exit code, and what it printed on stdout and on stderr."""
+def run_here(*arguments, command=main):
+    """Run a command in this process; return its exit code, and what it printed on stdout and on stderr."""
     output, errors = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(errors):
         patch.setattr(sys, "argv", ["illumigan", *map(str, arguments)])
         with pytest.raises(SystemExit) as ending:
-            main()
+            command()
     return ending.value.code or 0, output.getvalue(), errors.getvalue()
 
 
-def illumigan(*arguments, code=0):
-    """Run the command in this process, which must end with this exit code, and return all that it printed."""
-    ended, output, errors = run_here(*arguments)
+def illumigan(*arguments, code=0, command=main):
+    """Run a command in this process, which must end with this exit code, and return all that it printed."""
+    ended, output, errors = run_here(*arguments, command=command)
     assert ended == code, output + errors
     return output + errors
 

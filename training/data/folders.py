@@ -16,11 +16,13 @@ from typing import Any
 
 import cv2
 import numpy as np
+from rich.console import Console
 from rich.progress import track
 
 from illumigan_model.attention import mean_luma
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
+from illumigan_model.system.files import whole_file
 from illumigan_model.weights import sha256
 
 SMALLEST_SIDE = 32
@@ -134,7 +136,8 @@ def load_photos(
     for source in sources:
         low, high = source.get("luma", (0.0, 1.0))
         paths, before, faults = list_images(source, root), len(photos), 0
-        for path in track(paths, description=f"reading {source['folder']}", transient=True):
+        where = Console(stderr=True)
+        for path in track(paths, description=f"reading {source['folder']}", transient=True, console=where):
             name = str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
             pixels, entry = look_at(path, name, group, source)
             if unique and not entry.left_out and entry.sha256 in seen:
@@ -189,8 +192,8 @@ def fit(photo: np.ndarray, smallest_wh: tuple[int, int]) -> np.ndarray:
 
 
 def write_manifest(entries: Iterable[Entry], path: Path) -> None:
-    """Write a manifest as CSV; raises OSError where that is not possible."""
-    with path.open("w", newline="") as file:
+    """Write a manifest as CSV, whole or not at all; raises OSError where that is not possible."""
+    with whole_file(path) as part, part.open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Entry)])
         writer.writeheader()
         writer.writerows(asdict(entry) for entry in entries)

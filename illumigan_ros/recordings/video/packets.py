@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 SHOW_NOTHING = ("vp8", "mpeg4", "msmpeg4v3", "vc1", "wmv3")  # codecs with packets that hold no frame of their own
+STEADY = Fraction(5, 4)  # of the interval between frames; their times are rounded to milliseconds in some files
 FLV_SLACK = Fraction(1, 2)  # seconds; FLV's writers are less exact
 
 
@@ -63,7 +64,7 @@ class PacketCount:
         self._packets = self._corrupt = self.frames = self.hidden = 0
         self._end = self._gap = Fraction(0)
         self._last: Fraction | None = None
-        self._countable = True
+        self._countable = self._timed = True
         self.broken: Exception | None = None
 
     def see(self, packet: Packet) -> None:
@@ -72,6 +73,7 @@ class PacketCount:
             self._packets += 1
             self._corrupt += packet.is_corrupt
             self.hidden += packet.is_discard
+            self._timed = self._timed and bool(packet.duration)
             self.see_end(packet)
 
     def see_end(self, packet: Packet) -> None:
@@ -97,7 +99,9 @@ class PacketCount:
         missing = max(promise.packets - self._packets, 0)
         if promise.end is not None:
             short = promise.end - self._end
-            if short > max(interval / 2, promise.slack, self._gap if promise.loose else 0):
+            # Where frames come in step, so does the last one; else it may stay for as long as any other.
+            last = self._gap if promise.loose and not (self._timed and self._gap < STEADY * interval) else 0
+            if short > max(interval / 2, promise.slack, last):
                 missing = round(short / interval)
         return missing + max(undecoded, self._corrupt, 0)
 

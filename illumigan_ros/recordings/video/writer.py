@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from fractions import Fraction
@@ -14,7 +12,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
-from illumigan_model.system.files import part_of, put_in_place, unwritable
+from illumigan_model.system.files import part_of, put_in_place, require_writable, unwritable
 from illumigan_ros.recordings.video.colour import fill, usual_colour
 from illumigan_ros.recordings.video.library import av_errors, load_av
 from illumigan_ros.recordings.video.other_streams import OtherStreams, carried
@@ -78,8 +76,7 @@ class VideoWriter:
         path, fps = self.path, self._fps
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if path.is_dir():
-                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            require_writable(path)
             self._part.touch()
             self._container = self._av.open(
                 str(self._part), "w", container_options=_options(path, self._time_base)

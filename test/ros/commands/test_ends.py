@@ -16,6 +16,8 @@ import pytest
 import yaml
 from support.commands import COMMAND, error, illumigan, illumigan_process
 
+from illumigan_ros.commands.main import main
+from illumigan_ros.commands.record_bag import main as record_bag
 from illumigan_ros.commands.signals import StoppedBySignal, leaving_on_signals
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import IMAGE, image_cdr
@@ -63,6 +65,29 @@ def test_a_full_disk_is_one_sentence_where_a_library_writes(tmp_path):
     assert set(tmp_path.rglob("*")) == before
 
 
+def test_a_result_that_would_have_no_place_is_refused_before_the_work(tmp_path):
+    """The inputs are missing, too: what is complained of shows that the output was looked at first."""
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    for place, why in (
+        ("file/a.png", "there is no folder"),
+        ("none/a.png", "there is no folder"),
+        ("folder.png", "Is a directory"),
+        ("pipe.png", "it is a device or a pipe, and no file"),
+    ):
+        for command, arguments in (
+            (main, ["play-bag", "missing.mcap", "--report", tmp_path / place]),
+            (record_bag, [tmp_path / "bag", "/image", "--report", tmp_path / place]),
+            (main, ["manifest", "missing.yaml", tmp_path / place]),
+            (main, ["benchmark", "--image", "missing.png", "--plot", tmp_path / place]),
+        ):
+            complaint = error(*arguments, command=command)
+            assert place in complaint and why in complaint
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_a_stopped_run_leaves_whole_pictures_only(tmp_path):
     (tmp_path / "in").mkdir()
     for index in range(40):
@@ -97,6 +122,15 @@ def test_a_stopped_video_leaves_nothing(tmp_path, number, code):
     assert process.returncode == code, output
     assert f"Stopped by {number.name}: out/a.mp4 was not finished" in sentence_of(output)
     assert list((tmp_path / "out").iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_where_nobody_reads_the_output_nothing_is_said(option):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([*COMMAND, option], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_output_into_a_full_disk_is_one_sentence():

@@ -156,12 +156,15 @@ def record(tmp_path):
     """Call with topics, options and things that do not work: start record_bag into tmp_path / "bag"."""
     children = []
 
-    def start(*arguments, unloadable=(), undefined=(), most_bytes=None):
+    def start(*arguments, unloadable=(), undefined=(), most_bytes=None, most_waiting=None):
         code = "import resource, sys\nfrom illumigan_ros.recordings.definitions import typestore\n"
         code += "".join(f"sys.modules[{name!r}] = None\n" for name in unloadable)
         code += "".join(f"typestore().fielddefs.pop({name!r})\n" for name in undefined)
         if most_bytes:
             code += f"resource.setrlimit(resource.RLIMIT_FSIZE, ({most_bytes}, {most_bytes}))\n"
+        if most_waiting:
+            code += "from illumigan_ros.recordings import writer_thread\n"
+            code += f"writer_thread.MOST_WAITING_BYTES = {most_waiting}\n"
         code += "from illumigan_ros.commands.record_bag import main\nmain()"
         child = subprocess.Popen(
             [sys.executable, "-c", code, tmp_path / "bag", *map(str, arguments)],
@@ -294,7 +297,7 @@ def test_a_topic_that_nobody_publishes_costs_none_of_the_others(camera, record, 
     assert stamps_in(read_as_others_do(tmp_path / "bag")[TOPIC]) == [0, 1, 2, 3, 4, 5]
 
 
-def test_what_is_odd_is_recorded_all_the_same(camera, record, tmp_path):
+def test_what_is_odd_is_recorded_all_the_same_and_what_the_disk_is_too_slow_for_is_said(camera, record, tmp_path):
     from diagnostic_msgs.msg import DiagnosticStatus
     from rclpy.qos import QoSDurabilityPolicy, QoSProfile
     from sensor_msgs.msg import CameraInfo, Image
@@ -302,12 +305,13 @@ def test_what_is_odd_is_recorded_all_the_same(camera, record, tmp_path):
     latched = QoSProfile(depth=1, durability=QoSDurabilityPolicy.TRANSIENT_LOCAL)
     camera(CameraInfo, "/info", latched).publish(CameraInfo(width=7))
     publisher, unknown = camera(Image), camera(DiagnosticStatus, "/custom")
-    child = record(TOPIC, "/info", "/custom", "--max-messages", 4, undefined=[CUSTOM])
+    child = record(TOPIC, "/info", "/custom", "--max-messages", 5, undefined=[CUSTOM], most_waiting=50_000)
     wait(lambda: unknown.get_subscription_count() > 0 and publisher.get_subscription_count() > 0)
     publisher.publish(b"\0\1\0\0\0\0\0\0")  # too short for a header
     unknown.publish(DiagnosticStatus(name="mine"))
-    publisher.publish(image(1))
-    finish(child, 0)
+    publisher.publish(image(1, 60_000))
+    publisher.publish(image(2))
+    assert "lacks 1 messages for which the disk was too slow." in finish(child, 1)
     messages = read_as_others_do(tmp_path / "bag")
     assert {topic: len(found) for topic, found in messages.items()} == {TOPIC: 2, "/info": 1, "/custom": 1}
     with Reader(tmp_path / "bag") as reader:

@@ -1,5 +1,7 @@
 import os
+import socket
 import unicodedata
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from illumigan_model.errors import FrameError
+from illumigan_model.picture_files import read_picture
 from illumigan_ros.recordings.picture_folder import find_pictures, require_apart, result_names
 
 
@@ -90,12 +93,24 @@ def test_recursive_takes_sub_folders_but_no_links_and_no_results(tmp_path):
     found = find_pictures(root, recursive=True, outputs=[root / "out", tmp_path / "in" / "sub" / ".." / "maps"])
     assert list(map(str, found.pictures)) == ["a.jpg", "link.jpg", "sub/b.jpg", "sub/deep/c.png"]
     assert "1 hidden folder, 1 link to folders" in found.describe_rest()
-    assert "2 .jpg" in found.describe_rest()
+    assert sorted(found.unreadable) == [f"{root / name}.jpg is a link to nothing." for name in ("broken", "round")]
 
 
-def test_a_file_that_is_no_file_is_left_alone(tmp_path):
-    os.mkfifo(fill(tmp_path, "a.jpg") / "pipe.jpg")
-    assert find_pictures(tmp_path).pictures == [Path("a.jpg")]
+def test_what_is_called_a_picture_and_is_no_file_is_named_and_left_alone(tmp_path):
+    root = fill(tmp_path, "a.jpg", "folder.png/b.jpg")
+    os.mkfifo(root / "pipe.jpg")
+    (root / "zero.png").symlink_to("/dev/zero")
+    with closing(socket.socket(socket.AF_UNIX)) as ours:
+        ours.bind(str(root / "socket.png"))
+    found = find_pictures(root)
+    assert found.pictures == [Path("a.jpg")]
+    named = "pipe.jpg (a pipe), socket.png (a socket), zero.png (a device)"
+    sub_folder = "1 sub-folder (--recursive takes the pictures in there)"
+    assert found.describe_rest() == f"left out: {sub_folder}, folder.png (a folder), {named}"
+    assert find_pictures(root, recursive=True).describe_rest() == f"left out: {named}"
+    for name in ("pipe.jpg", "zero.png"):
+        with pytest.raises(FrameError, match=r"is a (pipe|device) and no picture"):
+            read_picture(root / name)
 
 
 def test_results_never_lie_where_a_picture_or_another_result_lies(tmp_path):

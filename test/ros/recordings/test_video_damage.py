@@ -51,6 +51,16 @@ def test_a_video_that_is_cut_off_is_read_and_the_missing_frames_are_counted(kind
         assert int(total) == count + int(lost) == pytest.approx(FRAMES, abs=2)
 
 
+def test_of_an_mkv_in_step_the_last_frame_is_missed_as_well(whole, tmp_path):
+    path = whole("mkv")
+    with av.open(str(path)) as container:
+        last = [packet.pos for packet in container.demux(video=0) if packet.size][-1]
+    (tmp_path / "cut.mkv").write_bytes(path.read_bytes()[: last + 20])
+    count, (loss,) = read(tmp_path / "cut.mkv")
+    assert count == FRAMES - 1
+    assert loss.endswith(f"1 of {FRAMES} frames could not be read.")
+
+
 @pytest.mark.parametrize(("suffix", "options"), [(".mp4", {"movflags": "frag_keyframe+empty_moov"}), (".ts", None)])
 def test_of_a_video_that_is_made_to_be_cut_up_a_last_piece_that_is_not_whole_is_told(
     suffix, options, encode, card, tmp_path
