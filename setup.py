@@ -20,6 +20,7 @@ setup(
     package_data={
         "illumigan_model": ["py.typed"],
         "illumigan_ros": ["py.typed"],
+        "illumigan_ros.compare": ["page.*"],
         "illumigan_training": ["py.typed"],
         "illumigan_model.runtimes": ["night.png"],
         "illumigan_model.torch2trt": ["converters.txt"],
@@ -49,6 +50,7 @@ setup(
         "lz4>=3.1",
         "rosbags>=0.11",
         "pyyaml>=6.0",
+        "jinja2>=3.0",
     ],
     extras_require={
         "ros": [
@@ -90,6 +92,7 @@ setup(
             "pytest>=8",
             "hypothesis>=6",
             "pillow-heif",
+            "selenium>=4.10",
             "ruff",
             "mypy",
             "types-PyYAML",

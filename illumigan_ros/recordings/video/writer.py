@@ -81,9 +81,7 @@ class VideoWriter:
             if path.is_dir():
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             self._part.touch()
-            self._container = self._av.open(
-                str(self._part), "w", container_options=_options(path, self._time_base)
-            )
+            self._container = self._av.open(str(self._part), "w", container_options=_options(path, self._time_base))
         except self._errors as error:
             raise unwritable(path, error) from error
         refusals: tuple[type[Exception], ...] = (*self._errors, OverflowError)
