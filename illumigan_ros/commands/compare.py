@@ -35,9 +35,9 @@ def command(
     megabytes: Annotated[float, typer.Option(help="Size of the page at most, in MB.")] = 20.0,
 ) -> None:
     """Compare raw frames, classical baselines and models on your own footage, on a page to look at and pass on."""
+    from illumigan_model.detectors.detector import Detector
     from illumigan_ros.compare.comparison import Wishes, compare, open_sources
     from illumigan_ros.compare.methods import open_methods
-    from illumigan_training.detectors.detector import Detector
 
     require_positive("--megabytes", megabytes)
     if truth is not None:

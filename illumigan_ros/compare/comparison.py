@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
+from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.errors import IllumiganError
 from illumigan_ros.compare.measuring import MeasuredFootage, measure
 from illumigan_ros.compare.methods import Method
 from illumigan_ros.compare.page import Page, Shown, write_page
 from illumigan_ros.compare.sources import RUN_UP, Source, choose_measured, open_source
 from illumigan_ros.compare.verdicts import judge
-from illumigan_training.detectors.detector import THRESHOLD, Detector
 from illumigan_training.evaluation.truth import Truth, read_truth
 
 LOWEST = 0.01  # score of the detections that average precision still looks at

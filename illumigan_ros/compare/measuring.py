@@ -9,12 +9,12 @@ import cv2
 import numpy as np
 
 from illumigan_model.attention import attention_u8, mean_luma
+from illumigan_model.detectors.detections import Detections
+from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.noise import estimate_noise
 from illumigan_ros.compare.methods import Method, timed
 from illumigan_ros.compare.sources import Source, SourceFrame
-from illumigan_training.detectors.detections import Detections
-from illumigan_training.detectors.detector import THRESHOLD, Detector
 from illumigan_training.evaluation.flicker import flicker, places
 
 JPEG_QUALITY = 82

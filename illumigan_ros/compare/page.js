@@ -66,7 +66,7 @@ function draw() {
 function fit() {
   const [width, height] = data.moments[shown.moment].size;
   stage.style.aspectRatio = `${width} / ${height}`;
-  stage.style.width = `min(100%, ${Math.round((window.innerHeight * MOST_HIGH * width) / height)}px)`;
+  stage.style.width = split.style.width = `min(100%, ${Math.round((window.innerHeight * MOST_HIGH * width) / height)}px)`;
 }
 
 function showValues(number, frame) {

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import FrameError
 from illumigan_ros.compare.measuring import MeasuredFootage
 from illumigan_ros.compare.methods import RAW
 from illumigan_ros.compare.sources import Source
 from illumigan_ros.compare.verdicts import Truth
-from illumigan_training.detectors.detector import Detector
 from illumigan_training.evaluation import detection_report
 from illumigan_training.evaluation.detection import Observation, Watched, as_vehicles
 from illumigan_training.evaluation.detection_scores import summarise

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from illumigan_model.detectors.detections import Detections
+from illumigan_model.detectors.detector import THRESHOLD
 from illumigan_ros.compare.measuring import MeasuredFrame
-from illumigan_training.detectors.detections import Detections
-from illumigan_training.detectors.detector import THRESHOLD
 
 SAME = 0.5  # intersection over union from which on two boxes are of one thing, whatever their classes
 
