@@ -23,6 +23,7 @@ setup(
     package_data={
         "illumigan_model": ["py.typed"],
         "illumigan_ros": ["py.typed"],
+        "illumigan_ros.compare": ["page.*"],
         "illumigan_training": ["py.typed"],
         "illumigan_model.runtimes": ["night.png"],
         "illumigan_model.torch2trt": ["converters.txt"],
@@ -52,6 +53,7 @@ setup(
         "lz4>=3.1",
         "rosbags>=0.11.6",
         "pyyaml>=6.0",
+        "jinja2>=3.0",
     ],
     extras_require={
         "ros": [
@@ -95,6 +97,7 @@ setup(
             "hypothesis>=6",
             "onnx>=1.15",
             "pillow-heif",
+            "selenium>=4.10",
             "ruff",
             "mypy",
             "types-PyYAML",

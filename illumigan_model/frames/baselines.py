@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 
@@ -27,3 +29,7 @@ def auto_gamma(bgr: np.ndarray) -> np.ndarray:
     """Return a picture, uint8 BGR, with the gamma that brings its mean luminance to 0.45."""
     gamma = np.log(MIDDLE) / np.log(float(np.clip(mean_luma(bgr), 0.01, 0.99)))
     return cv2.LUT(bgr, np.round(255 * (np.arange(256) / 255) ** gamma).astype(np.uint8))
+
+
+BASELINES: dict[str, Callable[[np.ndarray], np.ndarray]] = {"auto-gamma": auto_gamma, "CLAHE on L": clahe}
+"""Name for people -> function from picture to picture, uint8 H x W x 3."""

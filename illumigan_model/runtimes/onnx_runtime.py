@@ -72,9 +72,7 @@ def on_cpu(model: str, threads: int, on_progress: OnProgress = unwatched) -> Onn
     return OnnxRuntime(model, threads, on_progress, on_cpu=True)
 
 
-def open_session(
-    graph: Path | bytes, threads: int, providers: list[str] | None = None
-) -> onnxruntime.InferenceSession:
+def open_session(graph: Path | bytes, threads: int, providers: list[str] | None = None) -> onnxruntime.InferenceSession:
     """Return a session for a file or its content, in the best provider unless told otherwise.
 
     A worker does not spin while it waits, so that the node leaves the cores to others.

@@ -26,7 +26,9 @@ def command(
     *,
     side_by_side: Annotated[bool, typer.Option("--side-by-side", help="Show the input left of the result.")] = False,
     attention: Annotated[Optional[Path], typer.Option(help="Write a second video with the attention map.")] = None,
-    display: Annotated[bool, typer.Option("--display", help="Show the frames in a window; q closes it.")] = False,
+    display: Annotated[
+        bool, typer.Option("--display", help="Show both sides in a window: q closes it, space holds it.")
+    ] = False,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
     strength: Strength = 1.0,
@@ -37,9 +39,10 @@ def command(
     """
     from illumigan_ros.recordings import offline
     from illumigan_ros.recordings.video import VideoReader
+    from illumigan_ros.recordings.window import Window
 
     with if_stopped(f"{out} was not finished and has been removed; run it again."), ExitStack() as stack:
-        window = stack.enter_context(closing(offline.Window("IllumiGAN"))) if display else None
+        window = stack.enter_context(closing(Window("IllumiGAN"))) if display else None
         frames = stack.enter_context(VideoReader(source))
         enhancer = stack.enter_context(open_enhancer(model, runtime, strength=strength))
         advance = stack.enter_context(progress_bar("enhancing", frames.frame_count))

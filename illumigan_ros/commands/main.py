@@ -13,6 +13,7 @@ from illumigan_model import __version__
 from illumigan_ros.commands import (
     benchmark,
     build_engine,
+    compare,
     demo,
     doctor,
     enhance_bag,
@@ -48,6 +49,7 @@ for module in (
     enhance_images,
     enhance_video,
     enhance_bag,
+    compare,
     benchmark,
     demo,
     gpu_check,

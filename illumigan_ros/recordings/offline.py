@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
-import numpy as np
 
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE
@@ -24,6 +22,7 @@ from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.recordings.picture_folder import PictureFolder, require_apart, result_names
 from illumigan_ros.recordings.sheets import side_by_side
 from illumigan_ros.recordings.video import VideoReader, video_writers
+from illumigan_ros.recordings.window import Window
 
 if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
@@ -116,34 +115,6 @@ def white_of_bits(peak: int) -> int:
     return max(1 << 10, 1 << (peak.bit_length() + 1) // 2 * 2) - 1
 
 
-class Window:
-    """A window that shows frames; closing it with q or Escape lets the work go on unseen."""
-
-    def __init__(self, title: str) -> None:
-        """Check that there is a display; raises FrameError if not."""
-        if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
-            raise FrameError("There is no display here (DISPLAY is not set); leave --display away.")
-        self._title = title
-        self._open = True
-
-    def show(self, picture: np.ndarray) -> None:
-        """Show one frame, uint8 HxWx3 BGR."""
-        if not self._open:
-            return
-        try:
-            cv2.imshow(self._title, picture)
-            if cv2.waitKey(1) & 0xFF in (ord("q"), 27):
-                self.close()
-        except cv2.error as error:
-            raise FrameError("This OpenCV cannot open windows (a headless build); leave --display away.") from error
-
-    def close(self) -> None:
-        """Close the window."""
-        if self._open:
-            self._open = False
-            cv2.destroyAllWindows()
-
-
 def enhance_video(
     source: VideoReader,
     out: Path,
@@ -156,9 +127,9 @@ def enhance_video(
 ) -> BatchResult:
     """Enhance a video frame by frame: same frames, times, colour and orientation, and what else the file has in it.
 
-    `compare` puts the input to the left of the result; `attention` names a second video for the attention map. Of a
-    damaged input, what can be read is done, and the result says what is missing. Raises FrameError for an output that
-    cannot be written; then no output is left.
+    `compare` puts the input to the left of the result; `attention` names a second video for the attention map; `window`
+    shows both sides meanwhile. Of a damaged input, what can be read is done, and the result says what is missing.
+    Raises FrameError for an output that cannot be written; then no output is left.
     """
     result = BatchResult()
     paths = [out] + ([attention] if attention is not None else [])
@@ -181,7 +152,7 @@ def enhance_video(
             for writer, made in zip(writers, (shown, enhanced.attention), strict=False):
                 writer.write(made, time, duration)
             if window is not None:
-                window.show(shown)
+                window.show(picture, enhanced.image, float(time))
             result.count(enhanced.report)
             advance()
     result.warnings += source.notes + writers[0].notes

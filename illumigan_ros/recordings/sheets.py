@@ -42,6 +42,16 @@ def side_by_side(
     return np.hstack([labelled(original, labels[0]), labelled(enhanced, labels[1])])
 
 
+def captioned(picture: np.ndarray, text: str) -> np.ndarray:
+    """Return a picture, uint8 HxWx3 BGR, on a dark band with a text."""
+    height, width = picture.shape[:2]
+    scale, weight = _text_style(height)
+    high = cv2.getTextSize(text, FONT, scale, weight)[0][1]
+    band = np.zeros((3 * high, width, 3), np.uint8)
+    cv2.putText(band, text, (high, 2 * high), FONT, scale, WHITE, weight, cv2.LINE_AA)
+    return np.vstack([picture, band])
+
+
 def contact_sheet(rows: Sequence[tuple[str, Sequence[np.ndarray]]], columns: Sequence[str], width: int) -> np.ndarray:
     """Return one picture with rows of pictures under a line of column titles.
 

@@ -157,8 +157,13 @@ def observe(
 
 def vehicles(detector: Detector, bgr: np.ndarray) -> Detections:
     """Return the vehicles in a picture, one box each, as one class."""
-    seen = detector.detect(bgr, LOWEST).of(*VEHICLES)
-    return suppress(replace(seen, classes=np.zeros(len(seen), int), names=("vehicle",)), LOWEST)
+    return as_vehicles(detector.detect(bgr, LOWEST))
+
+
+def as_vehicles(seen: Detections) -> Detections:
+    """Return the vehicles among what is seen, one box each, as one class."""
+    vehicles = seen.of(*VEHICLES)
+    return suppress(replace(vehicles, classes=np.zeros(len(vehicles), int), names=("vehicle",)), LOWEST)
 
 
 def are_inside(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ import numpy as np
 
 from illumigan_model.enhancer import Enhancer, check_frame
 from illumigan_model.errors import FrameError, IllumiganError
-from illumigan_model.frames.baselines import auto_gamma, clahe
+from illumigan_model.frames import baselines as classical
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_model.report import require_enhanced
 from illumigan_training.evaluation.metrics import measure
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from illumigan_training.losses.features import FeatureNetwork
 
 INPUT, TRUTH = "input", "truth"
-BASELINES = ("auto-gamma", "CLAHE on L")
+BASELINES = tuple(classical.BASELINES)
 SHEET_ROWS, SHEET_WIDTH = 6, 480
 
 Method = Callable[[np.ndarray], np.ndarray]
@@ -152,7 +152,7 @@ def open_contenders(
     names = short_names(models, runs)
     contenders = [Contender(INPUT, np.copy)]
     if baselines:
-        contenders += [Contender(name, method) for name, method in zip(BASELINES, (auto_gamma, clahe), strict=True)]
+        contenders += [Contender(name, method) for name, method in classical.BASELINES.items()]
     with ExitStack() as stack:
 
         def load(name: str, model: str, chosen: dict[str, str]) -> Contender:

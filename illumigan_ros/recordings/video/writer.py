@@ -78,9 +78,7 @@ class VideoWriter:
             path.parent.mkdir(parents=True, exist_ok=True)
             require_writable(path)
             self._part.touch()
-            self._container = self._av.open(
-                str(self._part), "w", container_options=_options(path, self._time_base)
-            )
+            self._container = self._av.open(str(self._part), "w", container_options=_options(path, self._time_base))
         except self._errors as error:
             raise unwritable(path, error) from error
         refusals: tuple[type[Exception], ...] = (*self._errors, OverflowError)
