@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError, Incomplete
-from illumigan_model.system.files import make_folder, require_other_place, write_bytes
+from illumigan_model.system.files import make_folder, require_other_place, require_writable, write_bytes
 from illumigan_ros.commands.command_line import (
     Runtime,
     parse_size,
@@ -64,6 +64,7 @@ def command(
         for source in filter(None, (footage, clean)):
             require_other_place(out, source)
         make_folder(out)
+        require_writable(out / "table.md")
     losses: list[str] = []
     if footage is None:
         width, height = parse_size(size)
