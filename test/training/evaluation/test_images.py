@@ -11,9 +11,10 @@ from skimage.metrics import peak_signal_noise_ratio
 from support.commands import illumigan, run_here
 
 from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.frames.baselines import auto_gamma
 from illumigan_model.generators.checkpoint import save_checkpoint
 from illumigan_model.generators.curve_grid import CurveGrid
-from illumigan_training.evaluation.images import auto_gamma, evaluate, find_photos, open_contenders
+from illumigan_training.evaluation.images import evaluate, find_photos, open_contenders
 from illumigan_training.evaluation.report import as_csv, markdown, means, table
 
 
