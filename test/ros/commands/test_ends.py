@@ -199,7 +199,7 @@ def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path, numbe
         bag.add_topic("/image", IMAGE)
         for stamp in range(3000):
             bag.write("/image", stamp, image_cdr(NIGHT[:32, :32], stamp))
-    command = [sys.executable, "-m", "illumigan_ros.commands.main", "enhance-bag", tmp_path / "bag", tmp_path / "out"]
+    command = [*COMMAND, "enhance-bag", tmp_path / "bag", tmp_path / "out"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         while not (tmp_path / "out").exists():
             assert process.poll() is None
