@@ -74,8 +74,8 @@ def test_a_result_that_would_have_no_place_is_refused_before_the_work(tmp_path):
     for place, why in (
         ("file/a.png", "there is no folder"),
         ("none/a.png", "there is no folder"),
-        ("folder.png", "Is a directory"),
-        ("pipe.png", "it is a device or a pipe, and no file"),
+        ("folder.png", "it is a folder"),
+        ("pipe.png", "it is a pipe"),
     ):
         for command, arguments in (
             (main, ["play-bag", "missing.mcap", "--report", tmp_path / place]),
