@@ -23,13 +23,17 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test test-jazzy test-oldest lint soak gpu-check package clean
+.PHONY: demo test run-tests test-jazzy test-oldest lint soak gpu-check package clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
 	$(VENV)/bin/illumigan demo $(if $(BAG),--bag "$(BAG)") $(if $(VIDEO),--video "$(VIDEO)")
 
-test: lint
+# Side by side, as mypy alone would keep a core idle for most of a minute.
+test: $(VENV)/.ready-to-test
+	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
+
+run-tests: $(VENV)/.ready-to-test
 	$(VENV)/bin/$(PYTEST)
 
 test-jazzy: AMENT_PREFIX_PATH = $(CURDIR)/$(JAZZY_VENV)

@@ -75,7 +75,7 @@ def test_a_result_that_would_have_no_place_is_refused_before_the_work(tmp_path):
         ("file/a.png", "there is no folder"),
         ("none/a.png", "there is no folder"),
         ("folder.png", "it is a folder"),
-        ("pipe.png", "it is a device or a pipe, and no file"),
+        ("pipe.png", "it is a pipe"),
     ):
         for command, arguments in (
             (main, ["play-bag", "missing.mcap", "--report", tmp_path / place]),
@@ -199,7 +199,7 @@ def test_a_conversion_that_is_stopped_leaves_nothing_and_says_so(tmp_path, numbe
         bag.add_topic("/image", IMAGE)
         for stamp in range(3000):
             bag.write("/image", stamp, image_cdr(NIGHT[:32, :32], stamp))
-    command = [sys.executable, "-m", "illumigan_ros.commands.main", "enhance-bag", tmp_path / "bag", tmp_path / "out"]
+    command = [*COMMAND, "enhance-bag", tmp_path / "bag", tmp_path / "out"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         while not (tmp_path / "out").exists():
             assert process.poll() is None

@@ -41,7 +41,8 @@ NIGHT = (cv2.cvtColor(data.astronaut(), cv2.COLOR_RGB2BGR)[:240, :320] // 6).cop
 PROGRAM = """
 import os, sys, time
 folder, onnx, target, precision = sys.argv[1:]
-open(f"{folder}/builder", "w").write(str(os.getpid()))
+open(f"{folder}/builder.part", "w").write(str(os.getpid()))
+os.rename(f"{folder}/builder.part", f"{folder}/builder")  # never there without the number in it
 print("layer 1 of 9", flush=True)
 while not os.path.exists(f"{folder}/go"):
     time.sleep(0.02)
