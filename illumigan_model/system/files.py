@@ -78,6 +78,8 @@ def no_file(path: Path) -> str | None:
 def _require_plain(path: Path) -> None:
     """Raise OSError where something other than a file has the name: a device would be lost, a folder is in the way."""
     what = no_file(path)
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     if what and path.exists():  # a link to nothing may be replaced
         raise OSError(errno.EEXIST, f"it is {what}")
 

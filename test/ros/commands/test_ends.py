@@ -124,6 +124,32 @@ def test_a_stopped_video_leaves_nothing(tmp_path, number, code):
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_training_and_measuring_end_at_a_signal_with_a_sentence(tmp_path):
+    pytest.importorskip("torch", reason="needs torch")
+    for folder, picture in (("low", NIGHT), ("high", NIGHT * 5)):
+        (tmp_path / folder).mkdir()
+        cv2.imwrite(str(tmp_path / folder / "1.png"), picture)
+    settings = yaml.safe_load((CONFIGS / "train_curve_grid.yaml").read_text())
+    settings |= {"root": str(tmp_path), "normal": [{"folder": "high"}], "dark": [{"folder": "low"}]}
+    settings["weights"] |= {"features": 0.0, "local_features": 0.0}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(settings))
+    commands = (
+        ["evaluate", "--data", ".", "--out", "table"],
+        ["train", "mine.yaml", "run=run", "workers=0", "steps=100000"],
+    )
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    processes = [subprocess.Popen([*COMMAND, *command], cwd=tmp_path, **output) for command in commands]
+    for process, sign in zip(processes, ("table", "run/run.json"), strict=True):
+        while process.poll() is None and not (tmp_path / sign).exists():
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+    for process in processes:
+        printed = process.communicate(timeout=100)[0]
+        assert process.returncode == 143, printed
+        assert sentence_of(printed) == "error: Stopped by SIGTERM."
+    assert list((tmp_path / "table").iterdir()) == []
+
+
 @pytest.mark.parametrize("option", ["--version", "--help"])
 def test_where_nobody_reads_the_output_nothing_is_said(option):
     reader, writer = os.pipe()
