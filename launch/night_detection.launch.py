@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription, LaunchDescriptionEntity
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, LogInfo, OpaqueFunction, Shutdown
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction, Shutdown
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
@@ -119,12 +119,13 @@ def _all(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def _footage(values: Values) -> list[LaunchDescriptionEntity]:
-    """Return the player of the footage, if there is some, which waits until an image is wanted."""
+    """Return the player of the footage, if there is some, which waits until the nodes are ready for its frames."""
     if not values["footage"]:
         return []
     options = ["--topic", values["topic"]] if values["topic"] else []
     options += ["--loop"] if values["loop"] == "true" else []
     options += ["--clock"] if values["use_sim_time"] == "true" else []
+    listeners = "2" if values["detect_on"] == "both" else "1"  # either node
     player = Node(
         package="illumigan",
         executable="play_bag",
@@ -132,12 +133,11 @@ def _footage(values: Values) -> list[LaunchDescriptionEntity]:
         namespace=values["camera"],
         output="screen",
         remappings=[(name, values[name]) for name in ("image", "camera_info")],
-        arguments=[values["footage"], *options, "--wait-for-subscribers", "1", "--wait-timeout", "60"],
+        arguments=[values["footage"], *options, "--wait-for-subscribers", listeners, "--wait-timeout", "120"],
         additional_env=frame_environment(shm=values["shm"] == "true", malloc=values["malloc"] == "true"),
         on_exit=[Shutdown(reason="the footage has ended")],
     )
-    looks = ", ".join(f"{camera}/detections/image".lstrip("/") for camera in CAMERAS[values["detect_on"]])
-    return [LogInfo(msg=f"The footage begins when somebody looks, for instance at {looks}."), player]
+    return [player]
 
 
 def _parameters(values: Values) -> dict[str, object]:
@@ -146,6 +146,9 @@ def _parameters(values: Values) -> dict[str, object]:
         "use_sim_time": values["use_sim_time"] == "true",
         "cameras": CAMERAS[values["detect_on"]],
     }
+    if values["footage"]:
+        # Its frames do not wait until somebody looks, nor until the node has found out that the player is reliable.
+        parameters |= {"lazy": False, "input_reliability": "reliable"}
     if values["detector"]:
         parameters["detector"] = values["detector"]
     if values["threshold"]:
