@@ -8,18 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, TimerAction
-from launch.events.process import ProcessExited
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from illumigan_ros.node.environment import frame_environment
+from illumigan_ros.node.launching import live_node
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 BOOLEAN = ["true", "false"]
 OPTIONAL_BOOLEAN = ["", *BOOLEAN]
-DONE, REFUSED = 0, 2  # the node's exit codes after Ctrl-C, and for a parameter that is not allowed
-RESPAWN_DELAY = 0.2  # seconds
 Values = Mapping[str, str]  # of the arguments
 
 ARGUMENTS = [
@@ -88,30 +85,7 @@ def _enhance(context: LaunchContext) -> list[Node]:
     values = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
     if not Path(values["params_file"]).is_file():
         raise FileNotFoundError(f"There is no parameter file {values['params_file']}; look at params_file:=.")
-    return [_node(values)]
-
-
-def _node(values: Values) -> Node:
-    logger = ".".join([*values["camera"].strip("/").split("/"), "enhance"]).lstrip(".")
-
-    def again(event: ProcessExited, context: LaunchContext) -> list[TimerAction]:
-        """Start the node anew, unless it was told to end or has refused what it was started with."""
-        if values["respawn"] != "true" or context.is_shutdown or event.returncode in (DONE, REFUSED):
-            return []
-        return [TimerAction(period=RESPAWN_DELAY, actions=[_node(values)])]
-
-    return Node(
-        package="illumigan",
-        executable="enhance_node",
-        name="enhance",
-        namespace=values["camera"],
-        output="screen",
-        parameters=[values["params_file"], _parameters(values)],
-        remappings=_remappings(values),
-        arguments=["--ros-args", "--log-level", f"{logger}:={values['log_level']}"],
-        additional_env=frame_environment(shm=values["shm"] == "true", malloc=values["malloc"] == "true"),
-        on_exit=again,
-    )
+    return [live_node("enhance", values, [values["params_file"], _parameters(values)], _remappings(values))]
 
 
 def _remappings(values: Values) -> list[tuple[str, str]]:

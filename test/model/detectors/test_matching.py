@@ -45,7 +45,7 @@ def test_the_rule_is_that_of_pycocotools():
     truths = [(boxes(5), chance.random(5) < 0.7) for _ in range(40)]
     answers = []
     for there, _ in truths:
-        near = there + chance.normal(0, 10, there.shape)
+        near = there + chance.normal(0, 6, there.shape)
         answers.append(seen(*(np.append(box, chance.random()) for box in np.concatenate([near, boxes(3)]))))
     matches = match(truths, [(each.boxes, each.scores) for each in answers])["all"]
     found, false = found_and_false(matches, 0.0)
