@@ -93,7 +93,7 @@ def render(page: Page, moments: int) -> tuple[bytes, int]:
         for frame in choose_moments([sum(verdicts.change(RAW, page.main)) for verdicts in shown.verdicts], each)
     ]
     shown_moments.sort(key=lambda shown: not sum(shown["change"]))  # what changed first, whatever its footage
-    data = {
+    data: dict[str, Any] = {
         "methods": names,
         "left": names.index(RAW),
         "right": names.index(page.main),
