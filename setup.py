@@ -91,6 +91,7 @@ setup(
         "video": ["av>=17.1"],
         "heif": ["pillow-heif>=0.10"],
         "openvino": ["openvino>=2024.0"],
+        "view": ["rerun-sdk>=0.23"],
         "dev": [
             "pytest>=8",
             "pytest-xdist>=3",
@@ -98,6 +99,7 @@ setup(
             "onnx>=1.15",
             "pillow-heif",
             "selenium>=4.10",
+            "rerun-sdk>=0.23",
             "ruff",
             "mypy",
             "types-PyYAML",

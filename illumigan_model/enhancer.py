@@ -48,6 +48,9 @@ class _Shared:
 class Enhancer:
     """Enhance the frames of one camera.
 
+    `curves` are the tone curves that the last frame got, float32 25 x 9 x 16: for each of the tiles the knots of red,
+    green and blue (8 each, see `frames.curves.IDENTITY`), and how far the colours move in unison; None if it got none.
+
     `strength` (0..1) scales the effect, `denoise` (0..1) the denoising, `daylight_gate` lets bright frames pass as they
     are, `temporal` smooths the effect over time, `denoise_over_time` (0..1) the frames, too, where nothing moves; with
     `keep_curves`, every second frame gets those of the one before, which saves time. All may be set at any time. Use
@@ -120,6 +123,7 @@ class Enhancer:
         self._past = PastLuminance(self._succession.restarts)
         self._reductions, self._deep_reductions = Reductions(), Reductions()
         self._kept_answer: np.ndarray | None = None
+        self.curves: np.ndarray | None = None
 
     @property
     def _runtime(self) -> Runtime:
@@ -162,6 +166,7 @@ class Enhancer:
             IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1.
         """
         clock = Stopwatch()
+        self.curves = None
         self._require_shares()
         given = check_frame(bgr)
         frame = given if given.dtype == np.uint8 else to_eight_bits(given)
@@ -262,6 +267,7 @@ class Enhancer:
             grid = self._answer(thumbnail)
             clock.stop("network")
             grid = self._calm(grid, lifting, share)
+            self.curves = grid
             clock.stop("stabilize")
         except BaseException:
             job.abandon()

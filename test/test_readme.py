@@ -1,9 +1,11 @@
 """What the README and the documents say about parameters and launch arguments is what the code has."""
 
+import json
 import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from illumigan_ros.detection.settings import SETTINGS as DETECT
 from illumigan_ros.node.setting import markdown_table
@@ -26,6 +28,18 @@ def test_every_launch_argument_is_described_as_the_launch_file_does(launch, docu
     assert len(declared) > 10
     for name, description in declared:
         assert re.search(rf"^\| `{name}` \|.*\| {re.escape(description)} \|$", document, re.MULTILINE), name
+
+
+def test_the_layouts_for_foxglove_and_rviz_show_topics_that_are_in_its_table():
+    foxglove, rviz = ((ROOT / "config" / name).read_text() for name in ("foxglove.json", "enhance.rviz"))
+    shown = set(re.findall(r'"(/[\w/]+)(?:\.data)?"', foxglove))
+    shown |= {display["Topic"]["Value"] for display in yaml.safe_load(rviz)["Visualization Manager"]["Displays"]}
+    assert len(shown) == 6
+    table = README.partition("## Topics")[2].partition("The level is")[0].replace("`~/", "`/enhance/")
+    for topic in shown:
+        assert f"`{topic}`" in table or f"`{topic[1:]}`" in table, topic
+    placed = re.findall(r'"(?:first|second)": "([^"]+)"', foxglove)
+    assert sorted(placed) == sorted(json.loads(foxglove)["configById"])
 
 
 @pytest.mark.parametrize(("folder", "document"), [(ROOT, README), (ROOT / "docs", DETECTORS)])

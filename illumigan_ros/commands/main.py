@@ -27,6 +27,7 @@ from illumigan_ros.commands import (
     manifest,
     play_bag,
     train,
+    view,
 )
 from illumigan_ros.commands.command_line import run
 
@@ -50,6 +51,7 @@ for module in (
     enhance_video,
     enhance_bag,
     compare,
+    view,
     benchmark,
     demo,
     gpu_check,

@@ -64,7 +64,7 @@ class Window:
         if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
             raise FrameError("There is no display here (DISPLAY is not set); leave --display away.")
         if os.environ.get("DISPLAY"):
-            _require_screen()
+            require_screen("leave --display away")
         _let_qt_find_fonts()
         self._title = title
         self._is_open, self._is_made, self._is_held = True, False, False
@@ -121,8 +121,8 @@ def _let_qt_find_fonts() -> None:
             os.environ["QT_QPA_FONTDIR"] = str(font.parent)
 
 
-def _require_screen() -> None:
-    """Raise FrameError where the X server does not let us in, upon which Qt would end the process."""
+def require_screen(advice: str) -> None:
+    """Raise FrameError, with an advice, where the X server does not let us in, upon which Qt would end the process."""
     try:
         x11 = ctypes.CDLL("libX11.so.6")
     except OSError:  # it is not needed where windows are Wayland's
@@ -130,5 +130,5 @@ def _require_screen() -> None:
     x11.XOpenDisplay.restype = ctypes.c_void_p
     screen = x11.XOpenDisplay(None)
     if screen is None:
-        raise FrameError(f"The display {os.environ['DISPLAY']} does not answer; leave --display away.")
+        raise FrameError(f"The display {os.environ['DISPLAY']} does not answer; {advice}.")
     x11.XCloseDisplay(ctypes.c_void_p(screen))
