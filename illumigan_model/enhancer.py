@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -189,6 +189,20 @@ class Enhancer:
     def reset(self) -> None:
         """Forget the past frames, after a seek or when another scene begins."""
         self._succession.reset()
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return what is remembered of the frames so far, arrays by name, for `remember`; curves kept over are not."""
+        return {f"{part}.{name}": array for part, one in self._remembering() for name, array in one.memory().items()}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Go on as if the frames of which `memory` was returned had been enhanced here, by the same model."""
+        for part, one in self._remembering():
+            own = {name.partition(".")[2]: array for name, array in memory.items() if name.startswith(f"{part}.")}
+            one.remember(own)
+        self._kept_answer = None
+
+    def _remembering(self) -> tuple[tuple[str, Succession | Stabilizer | PastLuminance], ...]:
+        return ("succession", self._succession), ("stabilizer", self._stabilizer), ("past", self._past)
 
     def change_runtime(self, runtime: Runtime, reasons: list[str]) -> None:
         """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.

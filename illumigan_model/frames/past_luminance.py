@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -56,6 +57,22 @@ class PastLuminance:
     def forget(self) -> None:
         """Forget the past."""
         self._frames, self._age = 0, 0.0
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return what is remembered, for `remember`; the arrays are copies."""
+        if self._frames == 0:
+            return {}
+        counts = np.array([self._frames, self._age])
+        return {"past": self._past.copy(), "seen": self._seen.copy(), "counts": counts}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Go on where another one was, by what its `memory` returned."""
+        self.forget()
+        if memory:
+            self._past, self._seen = memory["past"].copy(), memory["seen"]
+            self._present = np.zeros_like(self._past)
+            frames, self._age = memory["counts"].tolist()
+            self._frames = int(frames)
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -24,6 +25,14 @@ class Stabilizer:
         self._restarts = restarts
         self._values: dict[str, np.ndarray] = {}
         self._weight = 1.0
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return what is remembered, for `remember`."""
+        return dict(self._values)
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Go on where another one was, by what its `memory` returned."""
+        self._values = dict(memory)
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import cv2
@@ -61,6 +62,24 @@ class Succession:
         """Forget the past; this was asked for, and is not counted."""
         self._moment: Moment | None = None
         self._thumbnail: np.ndarray | None = None
+
+    def memory(self) -> dict[str, np.ndarray]:
+        """Return what is remembered, for `remember`."""
+        counted = {"reasons": np.array(list(self.restarts), str), "counts": np.array(list(self.restarts.values()), int)}
+        if self._moment is None or self._thumbnail is None:
+            return counted
+        stamp = math.nan if self._moment.stamp is None else self._moment.stamp
+        return {**counted, "moment": np.array([stamp, self._moment.arrived]), "thumbnail": self._thumbnail}
+
+    def remember(self, memory: Mapping[str, np.ndarray]) -> None:
+        """Go on where another one was, by what its `memory` returned."""
+        self.reset()
+        self.restarts.clear()
+        self.restarts.update(zip(memory["reasons"].tolist(), memory["counts"].tolist(), strict=True))
+        if "moment" in memory:
+            stamp, arrived = memory["moment"].tolist()
+            self._moment = Moment(None if math.isnan(stamp) else stamp, arrived)
+            self._thumbnail = memory["thumbnail"]
 
     def follow(self, thumbnail: np.ndarray, stamp: float | None, arrived: float) -> float | None:
         """Take note of the next frame.

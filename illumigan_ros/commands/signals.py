@@ -60,12 +60,15 @@ def _is_on_its_way(stop: StoppedBySignal) -> bool:
 
 
 @contextmanager
-def if_stopped(consequence: str) -> Iterator[None]:
-    """Have it said what becomes of the result, a whole sentence, where a signal ends the block."""
+def if_stopped(consequence: str | Callable[[], str]) -> Iterator[None]:
+    """Have it said what becomes of the result, a whole sentence, where a signal ends the block.
+
+    A function is asked for the sentence when it has ended.
+    """
     try:
         yield
     except StoppedBySignal as stop:
-        stop.sentence = f"{stop.sentence[:-1]}: {consequence}"
+        stop.sentence = f"{stop.sentence[:-1]}: {consequence if isinstance(consequence, str) else consequence()}"
         raise
 
 

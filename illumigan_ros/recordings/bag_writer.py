@@ -11,6 +11,7 @@ from illumigan_model.system.files import DISK_FULL, unwritable
 from illumigan_ros.recordings import metadata
 from illumigan_ros.recordings.definitions import definition_of
 from illumigan_ros.recordings.mcap_file import McapFile
+from illumigan_ros.recordings.messages import BagTopic
 
 
 class BagWriter:
@@ -20,13 +21,25 @@ class BagWriter:
     remains. With `keep`, what was written stays whatever happens, in a bag that is closed as well as it can be.
     """
 
-    def __init__(self, path: Path, *, keep: bool = False) -> None:
-        """Create the bag folder; raises FrameError if it exists already or cannot be created."""
+    def __init__(self, path: Path, *, keep: bool = False, end: int | None = None) -> None:
+        """Create the bag folder; raises FrameError if it exists already or cannot be created.
+
+        With `end`, as `flush` returned it, go on with a bag that was not finished; what was written later is cut off.
+        Raises ValueError if that bag is no longer as it was.
+        """
         self.path = path
-        self._keep = keep
+        self.custom_data: dict[str, str] = {}
+        self.keep = keep
         self._types: dict[str, str] = {}
         self._channels: dict[str, int] = {}
         self._entries: dict[str, tuple[str, str]] = {}
+        if end is not None:
+            try:
+                (path / metadata.FILE_NAME).unlink(missing_ok=True)
+                self._file = McapFile(path / f"{path.name}.mcap", end)
+            except OSError as error:
+                raise unwritable(path, error) from error
+            return
         if path.exists():
             raise FrameError(f"{path} exists already; remove it or choose another name.")
         try:
@@ -51,14 +64,24 @@ class BagWriter:
         `reliable` and `latched` (transient local) are the QoS that its publisher offers. Raises FrameError if the topic
         has another type already.
         """
-        known = self._types.setdefault(topic, msgtype)
-        if known != msgtype:
-            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {msgtype} as well.")
+        self.copy_topic(topic, BagTopic(msgtype, metadata.qos_yaml(reliable=reliable, latched=latched)))
+
+    def copy_topic(self, topic: str, described: BagTopic) -> None:
+        """Announce a topic as another bag describes it; what that does not tell is looked up.
+
+        Raises FrameError if the topic has another type already.
+        """
+        known = self._types.setdefault(topic, described.msgtype)
+        if known != described.msgtype:
+            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {described.msgtype} as well.")
         if topic not in self._channels:
-            definition, digest = definition_of(msgtype)
-            qos = metadata.qos_yaml(reliable=reliable, latched=latched)
-            self._channels[topic] = self._file.add_channel(topic, msgtype, definition, qos)
-            self._entries[topic] = (qos, digest)
+            definition, digest = definition_of(described.msgtype)
+            language = "ros2msg"
+            if described.definition:
+                definition, language = described.definition, described.language
+            qos = described.qos or metadata.qos_yaml()
+            self._channels[topic] = self._file.add_channel(topic, described.msgtype, definition, qos, language)
+            self._entries[topic] = (qos, described.digest or digest)
 
     def write(self, topic: str, time_ns: int, raw: bytes | memoryview) -> None:
         """Append the CDR bytes of one message; raises FrameError when the disk takes no more."""
@@ -67,21 +90,23 @@ class BagWriter:
         except OSError as error:
             raise self._full(error) from error
 
-    def flush(self) -> None:
-        """Put into the file what waits in memory; raises FrameError when the disk takes no more."""
+    def flush(self) -> int:
+        """Put into the file what waits in memory and return its size; raises FrameError when the disk takes no more."""
         try:
-            self._file.flush()
+            return self._file.flush()
         except OSError as error:
             raise self._full(error) from error
 
     def close(self) -> None:
-        """Write index and metadata; raises FrameError when the disk takes no more, see `keep` for what then remains."""
+        """Write index and metadata; raises FrameError when the disk takes no more, see `keep` for what then is said."""
         try:
             self._file.close(self._write_metadata)
         except OSError as error:
-            if not self._keep:
-                self.discard()
             raise self._full(error) from error
+
+    def abandon(self) -> None:
+        """Leave the bag as it is, unfinished."""
+        self._file.abandon()
 
     def discard(self) -> None:
         """Remove the bag."""
@@ -94,7 +119,7 @@ class BagWriter:
             metadata.TopicEntry(topic, self._types[topic], *entry, counts[topic])
             for topic, entry in self._entries.items()
         ]
-        text = metadata.metadata_yaml(f"{self.path.name}.mcap", self._file.times_ns, entries)
+        text = metadata.metadata_yaml(f"{self.path.name}.mcap", self._file.times_ns, entries, self.custom_data)
         target = self.path / metadata.FILE_NAME
         try:
             target.write_text(text, "utf-8")
@@ -104,7 +129,7 @@ class BagWriter:
             raise
 
     def _full(self, error: OSError) -> FrameError:
-        if not self._keep:
+        if not self.keep:
             return unwritable(self.path, error)
         why = "The disk is full" if error.errno in DISK_FULL else f"{self.path} can no longer be written"
         return FrameError(f"{why} ({first_line(error)}); what {self.path} holds is kept.")
@@ -115,7 +140,12 @@ class BagWriter:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Finish the bag, or remove that of a conversion when an error ends the writing."""
-        if kind is None or self._keep:
-            self.close()
-        else:
-            self.discard()
+        try:
+            if kind is None or self.keep:
+                self.close()
+            else:
+                self.discard()
+        except FrameError:
+            if not self.keep:
+                self.discard()
+            raise

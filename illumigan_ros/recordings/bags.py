@@ -9,7 +9,7 @@ from pathlib import Path
 from illumigan_model.errors import FrameError, first_line
 from illumigan_ros.recordings import bag_files
 from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE_TYPES
-from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.messages import BagMessage, BagTopic
 from illumigan_ros.recordings.storage import StorageFile
 
 
@@ -71,7 +71,12 @@ class BagReader:
     @property
     def topics(self) -> dict[str, str]:
         """Topic name -> message type, of everything in the bag."""
-        return {topic: msgtype for storage in self._files for topic, msgtype in storage.topics.items()}
+        return {topic: described.msgtype for topic, described in self.described.items()}
+
+    @property
+    def described(self) -> dict[str, BagTopic]:
+        """Topic name -> what the bag says of it."""
+        return {topic: described for storage in self._files for topic, described in storage.topics.items()}
 
     @property
     def image_topics(self) -> dict[str, str]:
@@ -82,8 +87,11 @@ class BagReader:
         """Return how many messages of a topic are there."""
         return sum(storage.counts[topic] for storage in self._files)
 
-    def pick_image_topic(self, wanted: str | None = None) -> str:
-        """Return the wanted image topic, or the only one with images; raises FrameError that lists what there is."""
+    def pick_image_topic(self, wanted: str | None = None, option: str = "--topic") -> str:
+        """Return the wanted image topic, or the only one with images.
+
+        Raises FrameError that lists what there is, and names the option with which to choose.
+        """
         images = self.image_topics
         if not images:
             content = ", ".join(f"{topic} ({msgtype})" for topic, msgtype in sorted(self.topics.items()))
@@ -94,13 +102,13 @@ class BagReader:
                 if topic in images and self.count(topic):
                     return topic
                 if topic in images:
-                    raise FrameError(f"{self.path} has no images on {topic}; choose another with --topic: {names}.")
-            raise FrameError(f"{self.path} has no image topic {wanted}; choose one with --topic: {names}.")
+                    raise FrameError(f"{self.path} has no images on {topic}; choose another with {option}: {names}.")
+            raise FrameError(f"{self.path} has no image topic {wanted}; choose one with {option}: {names}.")
         filled = [topic for topic in images if self.count(topic)]
         if not filled:
             raise FrameError("; ".join([f"{self.path} is empty: no images on {names}", *self.losses]).rstrip(".") + ".")
         if len(filled) > 1:
-            raise FrameError(f"{self.path} has several image topics; choose one with --topic: {names}.")
+            raise FrameError(f"{self.path} has several image topics; choose one with {option}: {names}.")
         return filled[0]
 
     def camera_info_topic(self, image_topic: str) -> str | None:
@@ -130,6 +138,11 @@ class BagReader:
     def _lose(self, loss: str) -> None:
         if loss not in self._losses:
             self._losses.append(loss)
+
+    @property
+    def files(self) -> list[Path]:
+        """The storage files of which something can be read, in the order of recording."""
+        return [storage.path for storage in self._files]
 
     def close(self) -> None:
         """Close the files."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError, first_line
@@ -18,6 +19,9 @@ from illumigan_ros.recordings.messages import BagMessage
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
+NOTHING = np.empty(0, np.uint8)
+JPEG_QUALITY, PNG_EFFORT = 90, 1
+_LENGTH = struct.Struct("<I")
 IMAGE_TYPES = (IMAGE, COMPRESSED_IMAGE)
 
 
@@ -51,18 +55,43 @@ def decode(message: BagMessage) -> Any:
 
 def image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str = "camera") -> bytes:
     """Serialise a picture, uint8 HxWx3 BGR (bgr8) or HxW (mono8), as a sensor_msgs/Image."""
-    types = typestore().types
     height, width = picture.shape[:2]
-    message = types[IMAGE](
+    message = typestore().types[IMAGE](
         header=_header(stamp_ns, frame_id),
         height=height,
         width=width,
-        encoding="bgr8" if picture.ndim == 3 else "mono8",
+        encoding=_encoding(picture),
         is_bigendian=0,
         step=width * (3 if picture.ndim == 3 else 1),
-        data=np.ascontiguousarray(picture).reshape(-1),
+        data=NOTHING,
     )
-    return bytes(typestore().serialize_cdr(message, IMAGE))
+    return _with_data(message, IMAGE, np.ascontiguousarray(picture).reshape(-1))
+
+
+def compressed_image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str, kind: str) -> bytes:
+    """Serialise a picture, uint8 HxWx3 BGR or HxW, as a sensor_msgs/CompressedImage, a "jpeg" of quality 90 or a "png".
+
+    Its format is what image_transport writes, such as "bgr8; jpeg compressed bgr8".
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if kind == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, PNG_EFFORT]
+    encoded, content = cv2.imencode(f".{kind}", picture, options)
+    if not encoded:
+        raise FrameError(f"A picture of {picture.shape[1]} x {picture.shape[0]} cannot become a {kind}.")
+    encoding = _encoding(picture)
+    message = typestore().types[COMPRESSED_IMAGE](
+        header=_header(stamp_ns, frame_id), format=f"{encoding}; {kind} compressed {encoding}", data=NOTHING
+    )
+    return _with_data(message, COMPRESSED_IMAGE, content.reshape(-1))
+
+
+def _encoding(picture: np.ndarray) -> str:
+    return "bgr8" if picture.ndim == 3 else "mono8"
+
+
+def _with_data(message: Any, msgtype: str, data: np.ndarray) -> bytes:
+    """Serialise a message whose last field is `data`, empty as yet, with these bytes in it, which are copied once."""
+    head = bytes(typestore().serialize_cdr(message, msgtype))
+    return b"".join([head[: -_LENGTH.size], _LENGTH.pack(data.size), data.data])
 
 
 def camera_info_cdr(width: int, height: int, stamp_ns: int, frame_id: str = "camera") -> bytes:

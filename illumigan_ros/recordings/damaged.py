@@ -28,12 +28,13 @@ from mcap.reader import SeekingReader
 from mcap.records import Channel, Schema
 
 from illumigan_model.errors import FrameError
-from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.messages import BagMessage, BagTopic
 
 MAGIC = b"\x89MCAP0\r\n"
 _HEAD = struct.Struct("<BQ")  # opcode, length
 _MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, time of recording, time of publishing
 _CHUNK = struct.Struct("<QQQII")  # first time, last time, size, CRC, length of the compression's name
+NO_SCHEMA = Schema(id=0, name="", encoding="", data=b"")
 RUN_BYTES = 4 << 20  # of messages outside chunks that are read and sorted together
 MOST_RECORD_BYTES = 1 << 30
 SLICE_BYTES = 1 << 16
@@ -57,17 +58,17 @@ class _Stretch:
 class DamagedMcap:
     """What can be read of an mcap file.
 
-    `topics` has name -> type, `counts` the number of whole messages, `losses` sentences on what is lost, if anything
-    is. Raises FrameError if nothing can be read.
+    `topics` has name -> `BagTopic`, `counts` the number of whole messages, `losses` sentences on what is lost, if
+    anything is. Raises FrameError if nothing can be read.
     """
 
     def __init__(self, path: Path) -> None:
         """Walk through the file once."""
         self.path = path
-        self.topics: dict[str, str] = {}
+        self.topics: dict[str, BagTopic] = {}
         self.counts: Counter[str] = Counter()
         self.losses: list[str] = []
-        self._schemas: dict[int, str] = {0: ""}
+        self._schemas: dict[int, Schema] = {}
         self._channels: dict[int, tuple[str, str]] = {}
         self._stretches: list[_Stretch] = []
         self._damaged_chunks = 0
@@ -202,12 +203,14 @@ class DamagedMcap:
         with suppress(McapError, struct.error, UnicodeDecodeError):
             if opcode == Opcode.SCHEMA:
                 schema = Schema.read(ReadDataStream(BytesIO(payload)))
-                self._schemas[schema.id] = schema.name
+                self._schemas[schema.id] = schema
             else:
                 channel = Channel.read(ReadDataStream(BytesIO(payload)))
-                msgtype = self._schemas.get(channel.schema_id, "")
-                self._channels[channel.id] = (channel.topic, msgtype)
-                self.topics[channel.topic] = msgtype
+                schema = self._schemas.get(channel.schema_id, NO_SCHEMA)
+                self._channels[channel.id] = (channel.topic, schema.name)
+                qos = channel.metadata.get("offered_qos_profiles", "")
+                definition = schema.data.decode("utf-8", errors="replace")
+                self.topics[channel.topic] = BagTopic(schema.name, qos, definition, schema.encoding)
 
     def _messages_in(self, stretch: _Stretch) -> Iterator[tuple[int, int, memoryview]]:
         self._file.seek(stretch.offset)

@@ -18,6 +18,8 @@ from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import Channel, ChunkIndex, DataEnd, Footer, Header, McapRecord, MessageIndex, Schema, Statistics
 
+from illumigan_ros.recordings.mcap_chunks import chunks_up_to
+
 MAGIC = b"\x89MCAP0\r\n"
 MESSAGE_HEAD = struct.Struct("<BQHIQQ")  # opcode, length, channel, sequence, time of recording, time of publishing
 CHUNK_HEAD = struct.Struct("<BQQQQIIQ")  # opcode, length, first time, last time, size, CRC, no compression, size
@@ -45,9 +47,13 @@ class McapFile:
     Every method raises OSError where the disk takes no more; the file then ends with the last whole record.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Create the file; raises OSError if there is one already."""
-        self._file = path.open("xb", buffering=0)
+    def __init__(self, path: Path, end: int | None = None) -> None:
+        """Create the file; raises OSError if there is one already.
+
+        With `end`, go on with one that was not closed, behind its first `end` bytes; what follows them is cut off.
+        Raises ValueError if they are not the whole records of such a file.
+        """
+        self._file = path.open("xb" if end is None else "r+b", buffering=0)
         self._end = 0
         self._schemas: list[Schema] = []
         self._channels: list[Channel] = []
@@ -57,16 +63,34 @@ class McapFile:
         self.counts: Counter[int] = Counter()
         self.times_ns: tuple[int, int] | None = None
         try:
-            self._append(MAGIC, _bytes(Header("ros2", "illumigan")))
-        except OSError:
+            if end is None:
+                self._append(MAGIC, _bytes(Header("ros2", "illumigan")))
+            else:
+                self._take_up(path, end)
+        except BaseException:
             self.abandon()
             raise
 
-    def add_channel(self, topic: str, msgtype: str, definition: str, qos: str) -> int:
-        """Announce a topic and return its channel; `qos` is the YAML of the profiles its publishers offered."""
+    def _take_up(self, path: Path, end: int) -> None:
+        """Take what is in the file up to a place for written, and cut off the rest."""
+        for chunk in chunks_up_to(path, end):
+            self._schemas += chunk.schemas
+            self._channels += chunk.channels
+            self._index(chunk.index, chunk.counts)
+        if not self._cut(end):
+            raise ValueError("the file cannot be changed")
+
+    def add_channel(self, topic: str, msgtype: str, definition: str, qos: str, language: str = "ros2msg") -> int:
+        """Announce a topic and return its channel; where the file was taken up, that which it has already.
+
+        `qos` is the YAML of the profiles its publishers offered, `language` that of the definition of its type.
+        """
+        known = next((channel for channel in self._channels if channel.topic == topic), None)
+        if known is not None:
+            return known.id
         schema = next((known for known in self._schemas if known.name == msgtype), None)
         if schema is None:
-            encoding = "ros2msg" if definition else ""
+            encoding = language if definition else ""
             schema = Schema(id=len(self._schemas) + 1, name=msgtype, encoding=encoding, data=definition.encode())
             self._schemas.append(schema)
             self._chunk.add(_bytes(schema))
@@ -87,11 +111,14 @@ class McapFile:
         if self._chunk.size >= CHUNK_BYTES:
             self.flush()
 
-    def flush(self) -> None:
-        """Hand the messages that wait to the system, after which a killed process leaves them in the file."""
+    def flush(self) -> int:
+        """Hand the messages that wait to the system, after which a killed process leaves them in the file.
+
+        Returns how many bytes the file has then.
+        """
         chunk, self._chunk = self._chunk, _Chunk()
         if not chunk.size:
-            return
+            return self._end
         times = [time_ns for entries in chunk.indexes.values() for time_ns, _ in entries] or [0]
         length = CHUNK_HEAD.size - 9 + chunk.size
         crc = 0  # by which a reader notices a byte that flips later, on the disk or on the way to another one
@@ -117,9 +144,14 @@ class McapFile:
             compressed_size=chunk.size,
             uncompressed_size=chunk.size,
         )
+        self._index(index, Counter({channel: len(entries) for channel, entries in chunk.indexes.items()}))
+        return self._end
+
+    def _index(self, index: ChunkIndex, counts: Counter[int]) -> None:
+        """Note where a chunk is that has been written, and how many messages of each channel are in it."""
         self._chunk_indexes.append(_bytes(index))
-        self._newest_counts.append(Counter({channel: len(entries) for channel, entries in chunk.indexes.items()}))
-        self.counts += self._newest_counts[-1]
+        self._newest_counts.append(counts)
+        self.counts += counts
 
     def close(self, beside: Callable[[], None]) -> None:
         """Write what waits, call `beside` (which writes what lies beside this file), then write the summary.

@@ -1,4 +1,4 @@
-"""One recorded message, as it goes from a storage file to whoever uses it."""
+"""One recorded message, and its topic, as they go from a storage file to whoever uses them."""
 
 from __future__ import annotations
 
@@ -13,3 +13,18 @@ class BagMessage:
     msgtype: str
     time_ns: int
     raw: bytes
+
+
+@dataclass(frozen=True)
+class BagTopic:
+    """What a bag says of a topic beside its name.
+
+    Its type; the YAML of the QoS profiles that its publishers offered, "" if unknown; the definition of the type, "" if
+    there is none, and its language, `ros2msg` or `ros2idl`; the hash of the type (RIHS01), "" if unknown.
+    """
+
+    msgtype: str
+    qos: str = ""
+    definition: str = ""
+    language: str = ""
+    digest: str = ""

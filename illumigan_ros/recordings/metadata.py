@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
+from rosbags.interfaces import Qos, QosTime
 
 FILE_NAME = "metadata.yaml"
 VERSION = 8  # keeps the QoS spelling that Humble and Jazzy read as well as Kilted
@@ -54,6 +56,18 @@ def read_promise(folder: Path) -> Promise | None:
     return Promise(files, counts)
 
 
+def qos_of(profiles: Sequence[Qos]) -> str:
+    """Return the YAML of what `rosbags` has read of the offered QoS profiles, in the spelling of version 8."""
+    if not profiles:
+        return ""
+    return _dump([{name: _plain(value) for name, value in profile._asdict().items()} for profile in profiles]).strip()
+
+
+def _plain(value: Any) -> Any:
+    """Return a policy's number, or a time's seconds and nanoseconds."""
+    return value.value if isinstance(value, Enum) else value._asdict() if isinstance(value, QosTime) else value
+
+
 def qos_yaml(*, reliable: bool = True, latched: bool = False, depth: int = 5) -> str:
     """Return the YAML of one QoS profile, in the spelling of version 8."""
     profile = {
@@ -70,8 +84,16 @@ def qos_yaml(*, reliable: bool = True, latched: bool = False, depth: int = 5) ->
     return _dump([profile]).strip()
 
 
-def metadata_yaml(file_name: str, times_ns: tuple[int, int] | None, topics: Sequence[TopicEntry]) -> str:
-    """Return the metadata.yaml of a bag with one mcap file; `times_ns` are those of its first and last message."""
+def metadata_yaml(
+    file_name: str,
+    times_ns: tuple[int, int] | None,
+    topics: Sequence[TopicEntry],
+    custom_data: Mapping[str, str] | None = None,
+) -> str:
+    """Return the metadata.yaml of a bag with one mcap file.
+
+    `times_ns` are those of its first and last message, `custom_data` what its maker notes for himself.
+    """
     start, end = times_ns or (0, 0)
     whole = {
         "starting_time": {"nanoseconds_since_epoch": start},
@@ -99,7 +121,7 @@ def metadata_yaml(file_name: str, times_ns: tuple[int, int] | None, topics: Sequ
         "compression_format": "",
         "compression_mode": "",
         "files": [{"path": file_name, **whole}],
-        "custom_data": None,
+        "custom_data": dict(custom_data) if custom_data else None,
         "ros_distro": "illumigan",
     }
     return _dump({"rosbag2_bagfile_information": information})

@@ -1,4 +1,4 @@
-"""Enhance files without ROS running: folders of pictures, videos, bags."""
+"""Enhance files without ROS running: folders of pictures, and videos."""
 
 from __future__ import annotations
 
@@ -13,12 +13,7 @@ from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE
 from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, write_picture
-from illumigan_model.system.files import make_folder, require_other_place, require_outside, shown
-from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
-from illumigan_ros.node.white_level import WhiteLevelWatch
-from illumigan_ros.recordings.bag_writer import BagWriter
-from illumigan_ros.recordings.cdr import CAMERA_INFO, IMAGE, decode, image_cdr
-from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
+from illumigan_model.system.files import make_folder, require_other_place, shown
 from illumigan_ros.recordings.picture_folder import PictureFolder, require_apart, result_names
 from illumigan_ros.recordings.sheets import side_by_side
 from illumigan_ros.recordings.video import VideoReader, video_writers
@@ -29,7 +24,6 @@ if TYPE_CHECKING:
     from illumigan_model.report import Report
 
 LOW_SHARE = 16  # twelve bits fill a 16th of what sixteen can say
-ENHANCED_TOPIC, ATTENTION_TOPIC, INFO_TOPIC = "/enhanced/image", "/attention/image", "/enhanced/camera_info"
 
 Advance = Callable[[], None]
 
@@ -159,46 +153,4 @@ def enhance_video(
     result.losses += source.losses
     if scaled and size is not None:
         result.warnings.append(f"{scaled} frames of another size were scaled to {size[0]}x{size[1]}, as the first is")
-    return result
-
-
-def enhance_bag(
-    source: Footage, out: Path, enhancer: Enhancer, advance: Advance, white_16bit: int = FULL_RANGE
-) -> BatchResult:
-    """Enhance every image of a bag into a new one: nothing is skipped, headers and times of recording stay.
-
-    The new bag has /enhanced/image, /attention/image and, where the camera has one, /enhanced/camera_info. Images that
-    cannot be read are named in the result. Raises FrameError if the new bag cannot be written; then none is left.
-    """
-    require_outside(out, source.path)
-    result, watch = BatchResult(), WhiteLevelWatch("--white-16bit")
-    with BagWriter(out) as bag:
-        bag.add_topic(ENHANCED_TOPIC, IMAGE)
-        bag.add_topic(ATTENTION_TOPIC, IMAGE)
-        for message in source.messages():
-            if message.msgtype == CAMERA_INFO:
-                bag.add_topic(INFO_TOPIC, CAMERA_INFO)
-                bag.write(INFO_TOPIC, message.time_ns, message.raw)
-                continue
-            try:
-                image = decode(message)
-                read = to_bgr if message.topic == CAMERA_TOPICS[IMAGE] else compressed_to_bgr
-                frame = read(image, white_16bit, watch, deep=True)
-                stamp = image.header.stamp.sec * NANOSECONDS + image.header.stamp.nanosec
-                recorded = message.time_ns / NANOSECONDS
-                enhanced = enhancer.enhance(frame, stamp / NANOSECONDS or None, recorded)  # no camera stamps with 0
-            except FrameError as error:
-                result.failures.append(str(error))
-            else:
-                frame_id = image.header.frame_id
-                bag.write(ENHANCED_TOPIC, message.time_ns, image_cdr(enhanced.image, stamp, frame_id))
-                bag.write(ATTENTION_TOPIC, message.time_ns, image_cdr(enhanced.attention, stamp, frame_id))
-                result.count(enhanced.report)
-            advance()
-        if not (result.done or result.kept):
-            why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
-            raise FrameError(f"No image of {source.name} {why}")
-    watch.finish()
-    result.warnings += [watch.warning] if watch.warning else []
-    result.losses += source.losses
     return result

@@ -21,7 +21,8 @@ from illumigan_model.errors import FrameError
 _HEADER_BYTES = 100
 _LOGS = ("-wal", "-journal")
 _TABLES = """
-CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, serialization_format TEXT NOT NULL);
+CREATE TABLE topics(id INTEGER PRIMARY KEY, name TEXT NOT NULL, type TEXT NOT NULL, serialization_format TEXT NOT NULL,
+offered_qos_profiles TEXT NOT NULL);
 CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id INTEGER NOT NULL, timestamp INTEGER NOT NULL,
 data BLOB NOT NULL);
 CREATE INDEX timestamp_idx ON messages (timestamp ASC);
@@ -93,8 +94,10 @@ def recover(file: Path, folder: Path) -> Path:
             closing(sqlite3.connect(target)) as whole,
         ):
             whole.executescript(_TABLES)
-            topics = damaged.execute("SELECT id, name, type, serialization_format FROM topics").fetchall()
-            whole.executemany("INSERT INTO topics VALUES(?, ?, ?, ?)", topics)
+            columns = [column[1] for column in damaged.execute("PRAGMA table_info(topics)")]
+            qos = "offered_qos_profiles" if "offered_qos_profiles" in columns else "''"
+            topics = damaged.execute(f"SELECT id, name, type, serialization_format, {qos} FROM topics").fetchall()
+            whole.executemany("INSERT INTO topics VALUES(?, ?, ?, ?, ?)", topics)
             _copy_rows(damaged, whole)
             whole.commit()
     except sqlite3.OperationalError as error:

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Protocol
 
 import zstandard
+from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
 
 from illumigan_model.errors import FrameError, first_line
 from illumigan_model.system.files import DISK_FULL
 from illumigan_ros.recordings import bag_files, sqlite_files
 from illumigan_ros.recordings.damaged import DamagedMcap, summary_fits
-from illumigan_ros.recordings.messages import BagMessage
+from illumigan_ros.recordings.messages import BagMessage, BagTopic
+from illumigan_ros.recordings.metadata import qos_of
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # no CDR message begins so
 COPY_BYTES = 1 << 20
@@ -25,7 +27,7 @@ COPY_BYTES = 1 << 20
 class _Content(Protocol):
     """What a storage file holds, whoever reads it."""
 
-    topics: dict[str, str]
+    topics: dict[str, BagTopic]
     counts: Counter[str]
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]: ...
@@ -39,7 +41,7 @@ class _Whole:
     def __init__(self, path: Path) -> None:
         self._reader = Reader(path)
         self._reader.open()
-        self.topics = {connection.topic: connection.msgtype for connection in self._reader.connections}
+        self.topics = {connection.topic: _described(connection) for connection in self._reader.connections}
         self.counts = Counter({topic: info.msgcount for topic, info in self._reader.topics.items()})
 
     def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
@@ -52,8 +54,21 @@ class _Whole:
         self._reader.close()
 
 
+def _described(connection: Connection) -> BagTopic:
+    language = {MessageDefinitionFormat.MSG: "ros2msg", MessageDefinitionFormat.IDL: "ros2idl"}
+    assert isinstance(connection.ext, ConnectionExtRosbag2)
+    definition = connection.msgdef
+    return BagTopic(
+        msgtype=connection.msgtype,
+        qos=qos_of(connection.ext.offered_qos_profiles),
+        definition=definition.data,
+        language=language.get(definition.format, ""),
+        digest=connection.digest,
+    )
+
+
 class StorageFile:
-    """One file of a bag; `topics` (name -> type), `counts`, and `losses`, a sentence for each thing that is missing.
+    """One file of a bag; `topics` (name -> `BagTopic`), `counts`, and `losses`, a sentence for each thing that is lost.
 
     Nothing is ever written beside the file: what has to be unpacked or put together lies in a temporary folder, which
     `close` removes.

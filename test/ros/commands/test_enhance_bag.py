@@ -55,12 +55,12 @@ def test_12_bits_are_warned_about_once_and_put_right_by_the_option_that_is_named
 
 def test_a_bag_is_enhanced_without_skipping_and_headers_stay(night_bag, tmp_path):
     assert "4 images enhanced" in illumigan("enhance-bag", night_bag, tmp_path / "out")
+    results = {f"/camera/{name}": IMAGE for name in ("enhanced/image", "attention/image")}
+    results["/camera/enhanced/camera_info"] = CAMERA_INFO
     with BagReader(tmp_path / "out") as reader:
         topics = reader.topics
-        enhanced = list(reader.messages(["/enhanced/image"]))
-        attention = list(reader.messages(["/attention/image"]))
-        infos = list(reader.messages(["/enhanced/camera_info"]))
-    assert topics == {"/enhanced/image": IMAGE, "/attention/image": IMAGE, "/enhanced/camera_info": CAMERA_INFO}
+        enhanced, attention, infos = (list(reader.messages([topic])) for topic in results)
+    assert topics == {"/camera/image_raw": IMAGE, "/camera/camera_info": CAMERA_INFO, **results}
     for messages in (enhanced, attention, infos):
         assert [header_stamp_ns(message.raw) for message in messages] == STAMPS
         assert [message.time_ns for message in messages] == [stamp + 5 for stamp in STAMPS]
@@ -88,7 +88,7 @@ def test_a_bag_whose_stamps_jump_or_are_missing_stays_bright_and_jumps_are_told(
     assert told in output
     assert ("began anew" in output) == bool(told)
     with BagReader(tmp_path / "out") as bag:
-        images = [decode(message) for message in bag.messages(["/enhanced/image"])]
+        images = [decode(message) for message in bag.messages(["/camera/enhanced/image"])]
     assert [image.header.stamp.sec for image in images] == [int(stamp) for stamp in stamps]
     assert all(image.data.mean() > 1.2 * NIGHT.mean() for image in images)
 
@@ -107,7 +107,7 @@ def test_a_damaged_image_in_a_bag_is_counted_and_the_rest_done(tmp_path):
 def test_bags_that_do_not_do(night_bag, tmp_path):
     out = tmp_path / "out"
     assert "exists already" in error("enhance-bag", night_bag, night_bag)
-    assert "no image topic /other" in error("enhance-bag", night_bag, out, "--topic", "/other")
+    assert "no image topic /other" in error("enhance-bag", night_bag, out, "--topics", "/other")
     storage = next(night_bag.glob("*.db3"))
     storage.write_bytes(storage.read_bytes()[:5000])
     assert "damaged, truncated or no rosbag2" in error("enhance-bag", night_bag, out)
@@ -136,6 +136,6 @@ def test_a_bag_without_images_is_one_sentence(tmp_path):
         bag.add_topic("/camera_info", CAMERA_INFO)
         bag.write("/camera_info", STAMPS[0], camera_info_cdr(160, 120, STAMPS[0]))
     assert "is empty: no images on /image" in error("enhance-bag", tmp_path / "bag", tmp_path / "out")
-    for command, *rest in (("enhance-bag", tmp_path / "out"), ("play-bag",)):
-        assert "has no images on /image" in error(command, tmp_path / "bag", *rest, "--topic", "/image")
+    for command, *rest in (("enhance-bag", tmp_path / "out", "--topics"), ("play-bag", "--topic")):
+        assert "has no images on /image" in error(command, tmp_path / "bag", *rest, "/image")
     assert not (tmp_path / "out").exists()
