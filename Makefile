@@ -23,7 +23,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test run-tests test-jazzy test-oldest lint soak gpu-check package clean
+.PHONY: demo test run-tests test-jazzy test-oldest lint docs soak gpu-check package clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -49,6 +49,11 @@ lint: $(VENV)/.ready-to-test
 	$(VENV)/bin/ruff check .
 	@mkdir -p .mypy_cache && ln -sfn ../training .mypy_cache/illumigan_training  # under its import name
 	MYPYPATH=.mypy_cache $(VENV)/bin/mypy -p illumigan_model -p illumigan_ros -p illumigan_training
+
+# The documentation as a site in build/docs; any link that leads nowhere fails.
+docs: $(VENV)/.ready-for-docs
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+	@echo "Open build/docs/index.html"
 
 # Ten minutes of everything that robots do to a node; exit code 1 on any breach.
 soak: $(VENV)/.ready-to-run
@@ -86,6 +91,10 @@ $(VENV)/.ready-to-test: $(INSTALLED_FILES) | $(VENV)/bin/pip
 	$(VENV)/bin/$(PIP_INSTALL) -e ".[ros,video,train,dev]" "$(TORCH)"
 	$(check-opencv)
 	@touch $@ $(VENV)/.ready-to-run
+
+$(VENV)/.ready-for-docs: $(INSTALLED_FILES) | $(VENV)/bin/pip
+	$(VENV)/bin/$(PIP_INSTALL) -e ".[docs]"
+	@touch $@
 
 $(JAZZY_VENV)/.ready-to-test: $(INSTALLED_FILES) | $(JAZZY_VENV)/bin/pip
 	$(JAZZY_VENV)/bin/$(PIP_INSTALL) -e ".[ros-jazzy,video,dev]"

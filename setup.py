@@ -90,6 +90,7 @@ setup(
         ],
         "video": ["av>=17.1"],
         "heif": ["pillow-heif>=0.10"],
+        "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],
         "openvino": ["openvino>=2024.0"],
         "view": ["rerun-sdk>=0.23"],
         "dev": [
