@@ -1,7 +1,7 @@
 """What an enhanced video is measured by, frame by frame and from one frame to the next; frames are uint8 BGR H x W x 3.
 
-Flicker and the warped error tell what enhancement does to time: a light that pulsates, noise and edges that change
-while the scene does not. Noise and blocks tell what it makes visible.
+The warped error tells what enhancement does to time, beside `flicker`: noise and edges that change while the scene does
+not. Noise and blocks tell what it makes visible.
 """
 
 from __future__ import annotations
@@ -67,21 +67,6 @@ def warped_error(before: np.ndarray, now: np.ndarray, motion: Motion) -> float:
     moved = cv2.remap(before, motion.columns, motion.rows, cv2.INTER_LINEAR)
     differences = now[motion.seen].astype(np.float32) - moved[motion.seen]
     return float(np.sqrt(np.mean(np.square(differences))))
-
-
-def flicker(lumas: np.ndarray) -> np.ndarray:
-    """Return how far the mean luminance of each frame departs from the mean of its two neighbours, as a share of it.
-
-    Args:
-        lumas: of N frames in a row.
-
-    Returns:
-        N values, NaN at both ends.
-    """
-    values = np.full(len(lumas), np.nan)
-    if len(lumas) > 2:
-        values[1:-1] = np.abs(lumas[1:-1] - (lumas[:-2] + lumas[2:]) / 2) / np.maximum(lumas[1:-1], 1 / 255)
-    return values
 
 
 def blockiness(bgr: np.ndarray, source: np.ndarray) -> float:

@@ -21,7 +21,9 @@ METRICS = {
         "warped error", 2, "warped error: to the frame before, moved by optical flow (Lai et al. 2018), RMS in levels."
     ),
     "flicker": Metric(
-        "flicker %", 3, "flicker: of the mean luminance, from the mean of both neighbours, as a share of it."
+        "flicker %",
+        2,
+        "flicker: change of the brightness of 16 x 9 places from frame to frame; motion counts, too.",
     ),
     "noise_gain": Metric("noise gain", 2, "noise gain: noise in the result's darker half over that in the input's."),
     "blocks": Metric("blocks", 2, "blocks: steps at edges of 8 x 8 blocks over other steps, where the input is dark."),
@@ -39,8 +41,7 @@ def summarise(name: str, column: list[float]) -> float:
     there = np.array(column)[np.isfinite(column)]
     if not len(there):
         return float("nan")
-    middle = float(np.median(there) if name == "ms" else there.mean())
-    return 100 * middle if name == "flicker" else middle
+    return float(np.median(there) if name == "ms" else there.mean())
 
 
 def means(evaluation: VideoEvaluation) -> dict[str, dict[str, float]]:

@@ -7,6 +7,7 @@ brightness that a method chooses counts for nothing, and what noise does to it i
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,8 +21,9 @@ from illumigan_model.errors import FrameError
 from illumigan_model.frames.baselines import auto_gamma, clahe
 from illumigan_model.report import require_enhanced
 from illumigan_training.data.night_camera import expose
+from illumigan_training.evaluation.flicker import flicker, places
 from illumigan_training.evaluation.images import BASELINES, INPUT, short_names
-from illumigan_training.evaluation.video_metrics import flicker, guide, measure_frame, see_motion, warped_error
+from illumigan_training.evaluation.video_metrics import guide, measure_frame, see_motion, warped_error
 from illumigan_training.night_drive.drive import CAMERA, drive_radiance
 
 OF_ONE_FRAME, NOT_DENOISED = "not over time", "not denoised"
@@ -176,8 +178,11 @@ def evaluate_video(
             clean = None if frame.clean is None else contender.of_clean(frame.clean, frame.stamp)
             values = {"ms": spent, **measure_frame(frame.bgr, made[contender.name], clean)}
             before = made_before.get(contender.name)
-            moved = None if motion is None or before is None else warped_error(before, made[contender.name], motion)
-            values["warped_error"] = float("nan") if moved is None else moved
+            values |= {"warped_error": math.nan, "flicker": math.nan}
+            if motion is not None and before is not None:
+                now = made[contender.name]
+                values["warped_error"] = warped_error(before, now, motion)
+                values["flicker"] = flicker(places(before), places(now))
             for name, value in values.items():
                 evaluation.values[contender.name].setdefault(name, []).append(value)
         evaluation.stamps.append(frame.stamp)
@@ -189,8 +194,6 @@ def evaluate_video(
         advance()
     if not evaluation.stamps:
         raise FrameError("There are no frames to measure.")
-    for series in evaluation.values.values():
-        series["flicker"] = list(flicker(np.array(series["luma"])))
     return evaluation
 
 

@@ -11,6 +11,7 @@ from illumigan_ros.commands.main import main
 from illumigan_ros.recordings.video import VideoReader
 from illumigan_ros.recordings.video.writer import VideoWriter
 from illumigan_training.evaluation import video_metrics as metrics
+from illumigan_training.evaluation.flicker import flicker, places
 from illumigan_training.evaluation.video_report import means
 from illumigan_training.evaluation.videos import (
     VideoFrame,
@@ -36,11 +37,12 @@ def test_a_picture_that_only_moves_has_next_to_no_warped_error():
     assert metrics.warped_error(before, noisy, motion) == pytest.approx(6, abs=1)
 
 
-def test_flicker_is_the_departure_from_both_neighbours():
-    values = metrics.flicker(np.array([0.2, 0.3, 0.2, 0.2]))
-    assert np.isnan(values[[0, -1]]).all()
-    assert values[1:-1] == pytest.approx([1 / 3, 0.25])
-    assert np.nanmax(metrics.flicker(np.linspace(0.1, 0.4, 9))) < 1e-9  # dusk is no flicker
+def test_flicker_is_how_much_places_change_their_brightness():
+    frame = texture()
+    lighter = cv2.convertScaleAbs(frame, alpha=1.1)
+    assert flicker(places(frame), places(frame)) == 0
+    assert flicker(places(frame), places(lighter)) == pytest.approx(9.5, abs=0.5)
+    assert flicker(places(np.zeros_like(frame)), places(np.full_like(frame, 1))) == pytest.approx(100)  # per level
 
 
 def test_blocks_show_where_the_input_is_dark():
