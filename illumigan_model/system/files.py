@@ -137,18 +137,6 @@ def make_folder(path: Path) -> None:
         raise unwritable(path, error) from error
 
 
-def require_writable(path: Path) -> None:
-    """Raise FrameError, before long work, if a file cannot be written there."""
-    part = part_of(path)
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        part.touch()
-        part.unlink()
-    except OSError as error:
-        raise unwritable(path, error) from error
-
-
 def unwritable(path: Path, error: Exception) -> FrameError:
     """Return the error that says why a file cannot be written."""
     name = shown(path)
