@@ -14,13 +14,18 @@ from illumigan_ros.commands.signals import if_stopped
 
 
 def command(
-    footage: Annotated[list[Path], typer.Argument(help="Bags, videos, folders of pictures or pictures.")],
-    out: Annotated[Path, typer.Option(help="The page: one .html file that needs nothing else.")],
+    footage: Annotated[
+        Optional[list[Path]],
+        typer.Argument(help="Bags, videos, folders of pictures or pictures; without, the rendered night drive."),
+    ] = None,
     *,
+    out: Annotated[Path, typer.Option(help="The page: one .html file that needs nothing else.")],
     model: Annotated[list[str], typer.Option(help="Shipped weights or a file; may be repeated.")] = ["curve_grid"],  # noqa: B006
     baselines: Annotated[bool, typer.Option(help="Have auto-gamma and CLAHE among the methods.")] = True,
     runtime: Runtime = "auto",
-    detector: Annotated[Optional[Path], typer.Option(help="ONNX file of a detector that looks at each result.")] = None,
+    detector: Annotated[
+        str, typer.Option(help="Shipped detector or an ONNX file, which looks at each result; 'none' for none.")
+    ] = "yolox_nano",
     truth: Annotated[
         Optional[Path],
         typer.Option(
@@ -36,18 +41,19 @@ def command(
 ) -> None:
     """Compare raw frames, classical baselines and models on your own footage, on a page to look at and pass on."""
     from illumigan_model.detectors.detector import Detector
+    from illumigan_model.weights import find_detector
     from illumigan_ros.compare.comparison import Wishes, compare, open_sources
     from illumigan_ros.compare.methods import open_methods
 
     require_positive("--megabytes", megabytes)
-    if truth is not None:
+    if truth is not None or not footage:
         require_modules("pycocotools", "skimage", "safetensors")
-    for path in footage:
+    for path in footage or []:
         require_other_place(out, path)
     require_writable(out)
-    wishes = Wishes(footage, out, topic, truth, frames, moments, width, megabytes)
+    wishes = Wishes(footage or [], out, topic, truth, frames, moments, width, megabytes)
     sources = open_sources(wishes)
-    looker = None if detector is None else Detector(detector)
+    looker = None if detector == "none" else Detector(find_detector(detector))
     with (
         if_stopped(f"{out} was not written; run it again."),
         open_methods(model, runtime, baselines=baselines) as methods,

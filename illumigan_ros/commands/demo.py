@@ -23,9 +23,7 @@ def command(
     seconds: Annotated[float, typer.Option(help="How much footage to play.", min=0.5)] = 10.0,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
-    detector: Annotated[
-        str, typer.Option(help="Shipped detector or ONNX file; its boxes are drawn.")
-    ] = "yolox_nano",
+    detector: Annotated[str, typer.Option(help="Shipped detector or ONNX file; its boxes are drawn.")] = "yolox_nano",
 ) -> None:
     """Show it working: a night drive is played over DDS through the node, recorded, and drawn side by side."""
     from illumigan_ros.demo.demo import DemoOptions, run_demo

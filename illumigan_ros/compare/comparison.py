@@ -9,11 +9,12 @@ from pathlib import Path
 
 from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.errors import IllumiganError
+from illumigan_ros.compare.drive import DriveSource
 from illumigan_ros.compare.measuring import MeasuredFootage, measure
 from illumigan_ros.compare.methods import Method
 from illumigan_ros.compare.page import Page, Shown, write_page
 from illumigan_ros.compare.sources import RUN_UP, Source, choose_measured, open_source
-from illumigan_ros.compare.verdicts import judge
+from illumigan_ros.compare.verdicts import look
 from illumigan_training.evaluation.truth import Truth, read_truth
 
 LOWEST = 0.01  # score of the detections that average precision still looks at
@@ -48,8 +49,8 @@ class Compared:
 
 
 def open_sources(wishes: Wishes) -> list[Source]:
-    """Open all footage, before anything is done; raises FrameError if some cannot be read."""
-    return [open_source(path, wishes.topic) for path in wishes.footage]
+    """Open all footage, before anything is done, or the rendered drive; raises FrameError if some cannot be read."""
+    return [open_source(path, wishes.topic) for path in wishes.footage] or [DriveSource()]
 
 
 def compare(
@@ -85,7 +86,7 @@ def _read_truth(wishes: Wishes, detector: Detector | None) -> Truth | None:
         return None
     if detector is None:
         raise IllumiganError("--truth says what a detector should find; name one with --detector.")
-    if len(wishes.footage) > 1:
+    if len(wishes.footage) != 1:
         raise IllumiganError("--truth is of one footage; compare one at a time with it.")
     return read_truth(wishes.truth)
 
@@ -99,11 +100,12 @@ def _measure(
     progress: Progress,
 ) -> Shown:
     """Measure one footage, and judge its frames by the truth where there is one."""
+    table = table or source.truth
     if table is None or detector is None:
         chosen = choose_measured(range(source.count), wishes.frames)
         with progress(f"measuring {source.name}", len(chosen)) as advance:
             footage = measure(source, chosen, methods, detector, width=wishes.width, lowest=THRESHOLD, advance=advance)
-        return Shown(footage, [judge(frame) for frame in footage.frames])
+        return Shown(footage, [look(frame) for frame in footage.frames])
     from illumigan_ros.compare import truth
 
     chosen = choose_measured(truth.annotated_numbers(source, table), wishes.frames)
@@ -112,7 +114,7 @@ def _measure(
     names = [method.name for method in methods]
     observations = truth.observe(source, footage, table, detector)
     found = [truth.found_in(observation, detector, names) for observation in observations]
-    verdicts = [judge(*pair) for pair in zip(footage.frames, found, strict=True)]
+    verdicts = [look(*pair) for pair in zip(footage.frames, found, strict=True)]
     return Shown(footage, verdicts, truth.score(observations, table, detector, names))
 
 

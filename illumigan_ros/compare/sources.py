@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from illumigan_ros.recordings.footage import CAMERA_TOPICS, NANOSECONDS, Footage
 from illumigan_ros.recordings.messages import BagMessage
 from illumigan_ros.recordings.metadata import FILE_NAME
 from illumigan_ros.recordings.picture_folder import PictureFolder, find_pictures
+
+if TYPE_CHECKING:
+    from illumigan_training.evaluation.truth import Truth
 
 RUN_UP = 8  # frames before a measured one, which methods that remember the past are shown
 
@@ -40,6 +44,7 @@ class MovingSource:
     """A bag or a video."""
 
     is_still = False
+    truth = None
 
     def __init__(self, path: Path, topic: str | None) -> None:
         """Open it; raises FrameError as `Footage` does."""
@@ -79,6 +84,7 @@ class StillSource:
     """Pictures that have nothing to do with each other."""
 
     is_still = True
+    truth = None
     losses: tuple[str, ...] = ()
 
     def __init__(self, folder: PictureFolder, name: str) -> None:
@@ -103,7 +109,27 @@ class StillSource:
             yield SourceFrame(number, shown(Path(path.name)), float(number), bgr, True, False)
 
 
-Source = MovingSource | StillSource
+class Source(Protocol):
+    """Footage: its name, how many frames it has, and whether they have nothing to do with each other.
+
+    `truth` says what is to be found in the frames, if that is known. When all frames have come, `left_out` has a
+    sentence for each that could not be read, `losses` one for each thing that the footage lacks.
+    """
+
+    name: str
+    count: int
+    is_still: bool
+    left_out: list[str]
+
+    @property
+    def losses(self) -> Sequence[str]: ...  # noqa: D102
+
+    @property
+    def truth(self) -> Truth | None: ...  # noqa: D102
+
+    def keys(self) -> list[str]: ...  # noqa: D102
+
+    def frames(self, chosen: Collection[int]) -> Iterator[SourceFrame]: ...  # noqa: D102
 
 
 def open_source(path: Path, topic: str | None = None) -> Source:

@@ -9,9 +9,8 @@ import numpy as np
 
 from illumigan_model.detectors.detections import Detections
 from illumigan_model.detectors.detector import THRESHOLD
+from illumigan_model.detectors.matching import LEAST_OVERLAP, areas, intersections
 from illumigan_ros.compare.measuring import MeasuredFrame
-
-SAME = 0.5  # intersection over union from which on two boxes are of one thing, whatever their classes
 
 
 class Change(NamedTuple):
@@ -50,7 +49,7 @@ class Verdicts:
         return Change(int(self.alone[other][one].sum()), int(self.alone[one][other].sum()))
 
 
-def judge(frame: MeasuredFrame, truth: Truth | None = None) -> Verdicts:
+def look(frame: MeasuredFrame, truth: Truth | None = None) -> Verdicts:
     """Compare what is seen in a frame through each method."""
     seen = {name: side.seen.above(THRESHOLD) for name, side in frame.sides.items() if side.seen is not None}
     alone = {
@@ -61,11 +60,12 @@ def judge(frame: MeasuredFrame, truth: Truth | None = None) -> Verdicts:
 
 
 def unmatched(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return which boxes (N x 4) share with none of the others (M x 4) at least half of their union, bool N."""
+    """Return which boxes (N x 4) share with none of the others (M x 4) at least half of their union, bool N.
+
+    Such are of one thing, whatever their classes.
+    """
     if not len(boxes) or not len(others):
         return np.ones(len(boxes), bool)
-    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
-    high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
-    areas, other_areas = (np.prod(of[:, 2:] - of[:, :2], axis=1) for of in (boxes, others))
-    return np.all(shared < SAME * (areas[:, None] + other_areas[None] - shared), axis=1)
+    shared = np.stack([intersections(box, others) for box in boxes])
+    union = areas(boxes)[:, None] + areas(others)[None] - shared
+    return np.all(shared < LEAST_OVERLAP * union, axis=1)

@@ -235,7 +235,7 @@ class McapFile:
         )
         groups = [_bytes(*self._schemas), _bytes(*self._channels), b"".join(self._chunk_indexes), _bytes(statistics)]
         footer = Footer(summary_start=self._end + len(data_end), summary_offset_start=0, summary_crc=0)
-        summary = b"".join(groups) + _bytes(footer)[:-CRC.size]  # its own checksum is the last thing in a footer
+        summary = b"".join(groups) + _bytes(footer)[: -CRC.size]  # its own checksum is the last thing in a footer
         return b"".join([data_end, summary, CRC.pack(zlib.crc32(summary)), MAGIC])
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from illumigan_ros.commands.main import main
+from illumigan_ros.compare.drive import DriveSource
 from illumigan_ros.compare.moments import choose_moments
 from illumigan_ros.compare.sources import choose_measured
 from illumigan_ros.compare.verdicts import unmatched
@@ -22,6 +23,8 @@ from illumigan_ros.recordings.video import VideoWriter
 WIDTH, HEIGHT, FRAMES = 128, 64, 12
 LAMP = slice(16, 32), slice(24, 40)  # seen by the detector, as a car, where it is bright enough
 TRUTH = f"{LAMP[1].start / WIDTH},{LAMP[0].start / HEIGHT},{LAMP[1].stop / WIDTH},{LAMP[0].stop / HEIGHT}"
+
+BARE = ("--no-baselines", "--detector", "none")
 
 
 def illumigan(*arguments, code=0):
@@ -147,6 +150,15 @@ def test_what_changed_most_is_shown_first_and_the_rest_is_spread_out():
     assert choose_measured(range(1000), 5) == {0, 250, 500, 749, 999}
 
 
+def test_the_rendered_drive_comes_with_its_truth():
+    drive = DriveSource((320, 180), seconds=0.2)
+    frames = list(drive.frames({5}))
+    assert [frame.number for frame in frames if frame.measured] == [5]
+    assert "car" in drive.truth.classes["5"]
+    assert drive.truth.boxes["5"].max() <= 1
+    assert len(drive.truth.boxes["5"]) == len(drive.truth.classes["5"])
+
+
 def test_boxes_of_one_thing_share_half_of_their_area():
     boxes = np.array([[0, 0, 10, 10], [100, 0, 110, 10.0]])
     assert unmatched(boxes, boxes[:1] + 1).tolist() == [False, True]
@@ -154,7 +166,7 @@ def test_boxes_of_one_thing_share_half_of_their_area():
 
 
 def test_a_page_over_its_limit_shows_fewer_moments_and_says_so(folder, video):
-    printed = illumigan(video, "--out", folder / "small.html", "--moments", 12, "--megabytes", 0.06)
+    printed = illumigan(video, "--out", folder / "small.html", "--moments", 12, "--megabytes", 0.06, *BARE)
     assert (folder / "small.html").stat().st_size <= 60_000
     assert re.search(r"[2-9] of 12 moments are shown, as the page may have 0.06 MB", printed)
 
@@ -164,7 +176,7 @@ def test_pictures_are_compared_one_by_one_and_those_that_are_broken_told(folder)
     pictures.mkdir()
     cv2.imwrite(str(pictures / "one.png"), night(1))
     (pictures / "two.jpg").write_bytes(b"no picture")
-    printed = illumigan(pictures, "--out", folder / "pictures.html", "--no-baselines", code=2)
+    printed = illumigan(pictures, "--out", folder / "pictures.html", *BARE, code=2)
     assert "two.jpg" in printed
     assert "1 frames could not be read" in printed
     text = (folder / "pictures.html").read_text()
@@ -172,7 +184,7 @@ def test_pictures_are_compared_one_by_one_and_those_that_are_broken_told(folder)
     assert "<b>Flicker</b>" not in text
 
 
-def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video):
+def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video, detector_file):
     foreign, broken, bag = folder / "foreign.onnx", folder / "broken.onnx", folder / "no_images"
     broken.write_bytes(b"no network")
     shutil.copy(sys.modules["illumigan_model.weights"].FOLDER / "curve_grid.onnx", foreign)
@@ -188,8 +200,9 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video):
         ((bag,), "has no image topic"),
         ((folder / "empty",), "holds no pictures"),
         ((folder / "missing.mp4",), "There is no bag or video"),
-        ((video, "--truth", folder / "other.csv"), "name one with --detector"),
-        ((video, "--megabytes", 0.01), "with a single moment"),
+        ((video, "--truth", folder / "other.csv", *BARE), "name one with --detector"),
+        ((video, "--truth", folder / "other.csv", "--detector", detector_file), "The truth has no frame of drive.mp4"),
+        ((video, "--megabytes", 0.01, *BARE), "with a single moment"),
         ((video, "--out", folder / "nowhere" / "page.html"), "cannot be written"),
         ((video, "--out", video), "is the input itself"),
     ):
