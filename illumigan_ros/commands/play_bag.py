@@ -50,6 +50,7 @@ def command(
             heeded()
         except Exception:
             if node.context.ok():  # else it was only the interrupt, seen from inside a call
+                warn(footage.losses)
                 raise
         if player.log is not None and report is not None:
             write_pieces(report, chain([b'{"published": '], player.log.json(), [b"}\n"]))

@@ -1,8 +1,9 @@
 """Reading an mcap file that no one closed, or that is damaged: every whole message that is in it.
 
 The file is walked record by record, as https://mcap.dev/spec lays them out, and never changed. The last chunk gives
-what it holds up to its cut, compressed or not. A chunk that does not fit its checksum is left out: nobody can tell
-which of its messages has the wrong byte. Memory holds one chunk at a time, and those that overlap it in time.
+what it holds up to its cut, compressed or not. The messages of a chunk that does not fit its checksum come all the
+same, as most of them are right; that one is wrong is told. Memory holds one chunk at a time, and those that overlap it
+in time.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ NO_SCHEMA = Schema(id=0, name="", encoding="", data=b"")
 RUN_BYTES = 4 << 20  # of messages outside chunks that are read and sorted together
 MOST_RECORD_BYTES = 1 << 30
 SLICE_BYTES = 1 << 16
-MOST_TOLD = 10  # chunks that are left out and named
+MOST_TOLD = 10  # chunks that do not fit their checksum
 _FOOTER = struct.Struct("<BQQQI8s")  # opcode, length, starts of the summary and its offsets, checksum, magic
 _CRC_BYTES = 4
 ZEROS_OF_A_POWER_CUT = 4096  # a page; fewer may be the end of a dark picture
@@ -72,7 +73,8 @@ class DamagedMcap:
         self._channels: dict[int, tuple[str, str]] = {}
         self._stretches: list[_Stretch] = []
         self._damaged_chunks = 0
-        self._left_out: list[str] = []
+        self._doubts: list[str] = []
+        self._doubtful = 0
         self._file = path.open("rb")
         try:
             self._size = self._size_without_zeros()
@@ -181,8 +183,8 @@ class DamagedMcap:
         if whole and not (fits and used == len(content)):
             self._damaged_chunks += 1
             if _has_checksum(record):
-                self._left_out.append(self._describe_chunk(position, record, counts))
-                return
+                self._doubts.append(self._describe_chunk(position, record, counts))
+                self._doubtful += counts.total()
         self.counts += counts
         if times:
             self._stretches.append(_Stretch(position, _HEAD.size + len(record), True, min(times), max(times)))
@@ -238,18 +240,19 @@ class DamagedMcap:
             reasons.append(f"is damaged in {places} place{'s' if places > 1 else ''}")
         if not reasons:
             return []
-        whole = f"{self.path.name} {' and '.join(reasons)}; {sum(self.counts.values())} messages of it are whole."
-        more = len(self._left_out) - MOST_TOLD
-        rest = [f"{self.path.name} lacks {more} more chunks for the same reason."] if more > 0 else []
-        return [whole, *self._left_out[:MOST_TOLD], *rest]
+        count = self.counts.total() - self._doubtful
+        whole = f"{self.path.name} {' and '.join(reasons)}; {count} messages of it are whole."
+        more = len(self._doubts) - MOST_TOLD
+        rest = [f"{self.path.name} has {more} more such chunks."] if more > 0 else []
+        return [whole, *self._doubts[:MOST_TOLD], *rest]
 
     def _describe_chunk(self, position: int, record: bytes, counts: Counter[str]) -> str:
         first_ns, last_ns, *_ = _CHUNK.unpack_from(record)
-        held = ", ".join(f"{count} of {topic}" for topic, count in counts.items()) or "unknown ones"
+        held = ", ".join(f"{count} of {topic}" for topic, count in counts.items()) or "none"
         span = f"from {first_ns / 1e9:.3f} to {last_ns / 1e9:.3f} s"
         return (
-            f"{self.path.name} lacks what was recorded {span}: the chunk at byte {position} does not fit its checksum, "
-            f"and its messages are left out ({held})."
+            f"{self.path.name} has wrong bytes in what was recorded {span}: the chunk at byte {position} does not fit "
+            f"its checksum; the messages that are found in it come all the same ({held})."
         )
 
 

@@ -274,8 +274,10 @@ class _Conversion:
     def _finished(self) -> BagResult:
         result = self._result
         if not (result.done or result.kept):
-            why = f"could be read: {result.failures[0]}" if result.failures else "is there; the bag is empty."
-            raise FrameError(f"No image of {self._source.path} {why}")
+            if result.failures:
+                raise FrameError(f"No image of {self._source.path} could be read: {result.failures[0]}")
+            why = f": {' '.join(self._source.losses)}" if self._source.losses else "; the bag is empty."
+            raise FrameError(f"No image of {self._source.path} is there{why}")
         result.restarts = sum((Counter(watched.restarts) for watched in self._cameras), Counter())
         for watched in self._cameras:
             watched.watch.finish()

@@ -181,7 +181,7 @@ BAGS = (
     BagInput("mcap, without chunks", lambda path: write_mcap(path, use_chunking=False)),
     BagInput("mcap, a file alone", lambda path: file_alone(write_bag(path))),
     BagInput("mcap, cut off", cut_mcap, COUNT // 2 - 2, "is cut off, as when its recorder is killed"),
-    BagInput("mcap, a byte of a chunk flipped", flipped_mcap, COUNT - 3, "does not fit its checksum"),
+    BagInput("mcap, a byte of a chunk flipped", flipped_mcap, COUNT, "does not fit its checksum"),
     BagInput("SQLite (.db3)", write_with_rosbags),
     BagInput("SQLite (.db3), a file alone", lambda path: file_alone(write_with_rosbags(path))),
     BagInput("SQLite (.db3), cut off", cut_sqlite, COUNT // 2 - 2, "is damaged"),
@@ -201,7 +201,7 @@ SECTION = Section(
         "they hold and not by their names. Of what is damaged every whole message comes, in order; what is missing is "
         "said, and the command ends with exit code 1. ROS 1 bags are refused with the command that converts them. "
         "What is written is mcap with metadata.yaml. mcap has a checksum for each chunk, by which a byte that flips "
-        "later is noticed, and the chunk left out; SQLite, and mcap without chunks, have none."
+        "later is noticed and told, with topic and time; SQLite, and mcap without chunks, have none."
     ),
     head=("bag", "said to be missing"),
     table=tuple((row.name, f"... {row.said} ..." if row.said else "") for row in BAGS),
