@@ -103,6 +103,12 @@ def test_the_built_in_drive_comes_out_brighter_with_its_stamps_untouched(tmp_pat
     assert report["latency_p95_ms"] >= report["latency_p50_ms"] > 0
     assert report["runtime"] == "onnxruntime"
     assert report["node"]["frames rejected"] == "0"
+    detection = report["detection"]
+    assert detection["detector"] == "yolox_nano.onnx" and detection["frames"] >= len(stamps) // detection["every"]
+    for side in ("input", "enhanced"):
+        cars = detection[side]["cars"]
+        assert cars["there"] == cars["found"] + cars["missed"] > 0
+        assert f"cars, {side}" in output and f"{cars['found']} of {cars['there']} found" in output
 
     with VideoReader(out / "side_by_side.mp4") as video:
         frames = [shown.picture for shown in video]
@@ -124,6 +130,7 @@ def test_footage_of_ones_own_and_a_second_run_in_the_same_folder(long_bag, tmp_p
         report = json.loads((out / "report.json").read_text())
         assert report["frames_in"] == frames
         assert report["frames_out"] + report["skipped"] == frames
+        assert report["detection"]["enhanced"] == {"boxes": {}}  # it is all grey
     assert not (out / "night_drive").exists()
 
 
@@ -181,6 +188,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wis
         (["--bag", "a", "--video", "b"], "Choose one of --bag and --video."),
         (["--size", "big"], "--size must look like 1280x720"),
         (["--model", "no_such_model"], "no_such_model"),
+        (["--detector", "no_such_detector"], "There is no detector no_such_detector"),
     ],
 )
 def test_wishes_that_cannot_be_met_are_one_sentence(tmp_path, arguments, sentence):
