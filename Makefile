@@ -23,7 +23,7 @@ export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell echo $$(( $$$$ % 100 + 1 )))
 export AMENT_PREFIX_PATH = $(CURDIR)/$(VENV)
 
-.PHONY: demo test run-tests test-jazzy test-oldest lint docs soak gpu-check package clean
+.PHONY: demo test run-tests test-jazzy test-oldest lint docs soak gpu-check comparison package clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/.ready-to-run
@@ -58,6 +58,10 @@ docs: $(VENV)/.ready-for-docs
 # Ten minutes of everything that robots do to a node; exit code 1 on any breach.
 soak: $(VENV)/.ready-to-run
 	$(VENV)/bin/python -m illumigan_ros.measure.soak
+
+# Baselines, methods from papers and our models side by side; some minutes.
+comparison: $(VENV)/.ready-to-test
+	$(VENV)/bin/python -m illumigan_ros.commands.comparison docs/comparison.md
 
 # Needs an NVIDIA card, and a TORCH that is built for it, as the default is on x86-64.
 gpu-check: $(VENV)/.ready-to-test

@@ -23,6 +23,7 @@ DISTRIBUTION_OF = {
     "cv2": "opencv-python",
     "lightning_fabric": "lightning-fabric",
     "skimage": "scikit-image",
+    "rerun": "rerun-sdk",
     "yaml": "pyyaml",
 }
 

@@ -121,12 +121,14 @@ def measure(
     for frame in source.frames(chosen):
         if not frame.follows:
             before = {}
+        counts = frame.measured or frame.number + 1 in chosen  # itself, or for the flicker of the next one
         try:
             if not is_warm:  # the first call of a library is no measure
                 for method in methods:
                     method.apply(frame)
                 is_warm = True
-            made = {method: timed(method, frame) for method in methods}
+            at_work = [method for method in methods if counts or method.remembers]
+            made = {method: timed(method, frame) for method in at_work}
         except FrameError as error:
             footage.left_out.append(f"{source.name}, frame {frame.number}: {error}")
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -17,7 +17,13 @@ RAW = "raw"
 
 
 class Method:
-    """A way to see a frame; `name` is for people, `how` says what runs it ("" where nothing needs to be said)."""
+    """A way to see a frame.
+
+    `name` is for people, `how` says what runs it ("" where nothing needs to be said), `remembers` whether the frames
+    before make a difference.
+    """
+
+    remembers = False
 
     def __init__(self, name: str, how: str = "") -> None:
         """Name it."""
@@ -31,16 +37,23 @@ class Method:
         return frame.bgr, ""
 
 
-class Baseline(Method):
-    """A classical function from picture to picture."""
+class Function(Method):
+    """A function from picture to picture, uint8 H x W x 3 BGR."""
+
+    def __init__(self, name: str, work: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Name it."""
+        super().__init__(name)
+        self._work = work
 
     def apply(self, frame: SourceFrame) -> tuple[np.ndarray, str]:
         """Return what it makes of a frame; see `Method`."""
-        return BASELINES[self.name](frame.bgr), ""
+        return self._work(frame.bgr), ""
 
 
 class Model(Method):
     """A network in an Enhancer, as the node has it."""
+
+    remembers = True
 
     def __init__(self, name: str, enhancer: Enhancer) -> None:
         """Take an open Enhancer."""
@@ -72,7 +85,9 @@ def open_methods(models: Sequence[str], runtime: str = "auto", *, baselines: boo
     Raises:
         ModelError: a model cannot be loaded.
     """
-    methods = [Method(RAW)] + [Baseline(name) for name in BASELINES if baselines]
+    methods = [Method(RAW)]
+    if baselines:
+        methods += [Function(name, work) for name, work in BASELINES.items()]
     with ExitStack() as stack:
         for name, model in _named(models).items():
             methods.append(Model(name, stack.enter_context(Enhancer(model, runtime))))

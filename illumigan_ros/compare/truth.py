@@ -64,11 +64,18 @@ def found_in(observation: Observation, detector: Detector, methods: Sequence[str
     return Truth(observation.frame.boxes[counts], found)
 
 
-def score(observations: list[Observation], table: TruthTable, detector: Detector, methods: Sequence[str]) -> Scores:
-    """Return how well each method's vehicles, or plates, are found, with 95 % intervals."""
+def watched_of(
+    observations: list[Observation], table: TruthTable, detector: Detector, methods: Sequence[str]
+) -> Watched:
+    """Return the observations as `detection_scores.summarise` takes them."""
     as_frames = {method: lambda _, bgr: bgr for method in methods}  # they have been applied
     names = {detector.name: detector.layout.name}
-    watched = Watched(names, as_frames, observations, plates=not table.whole, night=None, left_out=[])
+    return Watched(names, as_frames, observations, plates=not table.whole, night=None, left_out=[])
+
+
+def score(observations: list[Observation], table: TruthTable, detector: Detector, methods: Sequence[str]) -> Scores:
+    """Return how well each method's vehicles, or plates, are found, with 95 % intervals."""
+    watched = watched_of(observations, table, detector, methods)
     rows = summarise(watched)
     cells = [detection_report.cells(*pair)[1:] for pair in detection_report.with_first(rows)]
     return Scores(detection_report.header(watched, rows)[1:], cells, detection_report.legend(watched))

@@ -35,12 +35,13 @@ class LiveTopics:
 
         self._recording = recording
         self.frames = self.unreadable = self.stages = 0
-        self._input = in_namespace(camera, image)
-        topics = {"input": self._input, **{name: in_namespace(camera, topic) for name, topic in OUTPUTS.items()}}
+        given = in_namespace(camera, image)
+        self._input = node.resolve_topic_name(given)
+        topics = {"input": given, **{name: in_namespace(camera, topic) for name, topic in OUTPUTS.items()}}
         readers: dict[str, Any] = dict.fromkeys(topics, to_bgr)
         kinds: dict[str, type] = dict.fromkeys(topics, Image)
         if compressed:
-            topics["input"] = transport_topic(node, self._input, "compressed")
+            topics["input"] = transport_topic(node, given, "compressed")
             readers["input"], kinds["input"] = compressed_to_bgr, CompressedImage
         self._subscriptions = [
             FollowingSubscription(
@@ -69,7 +70,7 @@ class LiveTopics:
         for status in message.status:
             found = ((pair, STAGE.fullmatch(pair.key)) for pair in status.values)
             stages = {match[1]: float(pair.value) for pair, match in found if match}
-            if stages and status.hardware_id.removesuffix("/compressed").endswith(self._input):
+            if stages and status.hardware_id.removesuffix("/compressed") == self._input:
                 stamp = message.header.stamp
                 self._recording.at(stamp.sec + stamp.nanosec / 1e9, is_date=True)
                 self._recording.stages(stages)
