@@ -9,7 +9,7 @@ setup(
     name="illumigan",
     version="0.1.0",
     description="Live low-light enhancement of camera images for ROS 2",
-    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description=Path(__file__).resolve().with_name("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     maintainer="IllumiGAN maintainers",
