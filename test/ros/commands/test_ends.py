@@ -74,7 +74,7 @@ def test_a_result_that_would_have_no_place_is_refused_before_the_work(tmp_path):
     for place, why in (
         ("file/a.png", "there is no folder"),
         ("none/a.png", "there is no folder"),
-        ("folder.png", "it is a folder"),
+        ("folder.png", "Is a directory"),
         ("pipe.png", "it is a pipe"),
     ):
         for command, arguments in (
