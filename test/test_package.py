@@ -91,8 +91,8 @@ def test_the_wheel_has_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> N
     for installed, folder in ROOMS.items():
         for path in (ROOT / folder).rglob("*.py"):
             assert f"{installed}/{path.relative_to(ROOT / folder).as_posix()}" in names
-    for path in (ROOT / "illumigan_model/weights").iterdir():
-        assert path.is_dir() or f"illumigan_model/weights/{path.name}" in names
+    for path in (ROOT / "illumigan_model/weights").rglob("*"):
+        assert path.is_dir() or path.suffix == ".pyc" or path.relative_to(ROOT).as_posix() in names
     data = {name.split(".data/data/")[1]: wheel.getinfo(name) for name in names if ".data/data/" in name}
     assert {"share/ament_index/resource_index/packages/illumigan", "share/illumigan/package.xml"} <= set(data)
     for name in EXECUTABLES:

@@ -13,30 +13,38 @@ import pytest
 pytest.importorskip("rclpy", reason="rclpy is not installed")
 
 from illumigan_model.errors import FrameError
+from illumigan_ros.detection.detect_node import DetectNode
+from illumigan_ros.node.enhance_node import EnhanceNode
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 
-POLICY = Path(__file__).resolve().parents[3] / "docs/enhance_policy.xml"
+DOCS = Path(__file__).resolve().parents[3] / "docs"
+EVERY_OUTPUT = {
+    EnhanceNode: ("publish_compressed", "publish_side_by_side", "use_sim_time"),
+    DetectNode: ("publish_compressed", "use_sim_time"),
+}
 
 
-def allowed(kind: str, action: str) -> set[str]:
-    (profile,) = ElementTree.parse(POLICY).getroot().iter("profile")
+def allowed(name: str, kind: str, action: str) -> set[str]:
+    (profile,) = ElementTree.parse(DOCS / f"{name}_policy.xml").getroot().iter("profile")
     found = [one.text or "" for group in profile.findall(kind) if group.get(action) == "ALLOW" for one in group]
-    return {name.replace("~", "/enhance") if name.startswith("~") else f"/{name.lstrip('/')}" for name in found}
+    return {text.replace("~", f"/{name}") if text.startswith("~") else f"/{text.lstrip('/')}" for text in found}
 
 
-def test_the_policy_allows_what_a_node_with_every_output_does_and_no_more(bench):
-    chosen = dict.fromkeys(("publish_compressed", "publish_side_by_side", "use_sim_time"), True)
-    running = bench({**chosen, "lazy": False})
+@pytest.mark.parametrize("make_node", EVERY_OUTPUT)
+def test_the_policy_allows_what_a_node_with_every_output_does_and_no_more(bench, make_node):
+    chosen = dict.fromkeys(EVERY_OUTPUT[make_node], True)
+    running = bench({**chosen, "lazy": False}, make_node=make_node, topics=())
     node = running.node
     running.wait(lambda: node.streams[""].camera.is_subscribed)
     name, namespace = node.get_name(), node.get_namespace()
     published = {topic for topic, _ in node.get_publisher_names_and_types_by_node(name, namespace)}
     subscribed = {topic for topic, _ in node.get_subscriber_names_and_types_by_node(name, namespace)}
     served = {service for service, _ in node.get_service_names_and_types_by_node(name, namespace)}
-    assert published == allowed("topics", "publish")
-    assert subscribed | {"/image/compressed", "/parameter_events"} == allowed("topics", "subscribe")
-    assert served <= allowed("services", "reply")
-    assert allowed("services", "reply") - served <= {"/enhance/get_type_description"}  # not in Humble
+    assert published <= allowed(name, "topics", "publish")
+    assert allowed(name, "topics", "publish") - published <= {"/detections"}  # not without vision_msgs
+    assert subscribed | {"/image/compressed", "/parameter_events"} == allowed(name, "topics", "subscribe")
+    assert served <= allowed(name, "services", "reply")
+    assert allowed(name, "services", "reply") - served <= {f"/{name}/get_type_description"}  # not in Humble
 
 
 def png_that_claims(width: int, height: int) -> bytes:
