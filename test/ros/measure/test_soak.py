@@ -10,13 +10,13 @@ pytest.importorskip("rclpy", reason="rclpy is not installed")
 SOAK = (sys.executable, "-m", "illumigan_ros.measure.soak")
 A_NODE_THAT_MISCOUNTS = '''
 import typer
-from illumigan_ros.measure import soak
+from illumigan_ros.measure import soak, soak_node
 
-soak.PROGRAM = """
+soak_node.PROGRAM = """
 from illumigan_ros.node.statistics import StreamStatistics
 settle = StreamStatistics.settle
 StreamStatistics.settle = lambda self, outcome: outcome.fate == "rejected" or settle(self, outcome)
-""" + soak.PROGRAM
+""" + soak_node.PROGRAM
 typer.run(soak.soak)
 '''
 
