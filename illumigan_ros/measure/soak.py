@@ -93,6 +93,10 @@ class Soak:
             self.run_until(self.elapsed() + FULL_SECONDS)
         self.notes.append("/dev/shm was full for a while")
 
+    def tell_not_full(self) -> None:
+        """Note that there is a thing that could not be done."""
+        self.notes.append("/dev/shm was not filled, as this process may not mount one of its own")
+
     def hang(self, restart_seconds: float) -> None:
         """Make the node hang, and start it anew once its watchdog has ended it; frames must be back soon after."""
         self.process.hang()
@@ -233,6 +237,17 @@ def _told(size: Size) -> str:
     return f"{size.rss_mb:.0f} MB, {size.threads} threads, {size.descriptors} descriptors"
 
 
+def _phases(run: Soak, seconds: float, restart_seconds: float, can_fill: bool) -> list[Callable[[], None]]:
+    return [
+        lambda: run.run_until(0.1 * seconds),
+        lambda: run.hang(restart_seconds),
+        lambda: run.run_until(0.6 * seconds),
+        run.full if can_fill else run.tell_not_full,
+        lambda: run.run_until(seconds),
+        lambda: run.cycle(max(2, round(seconds / 6))),
+    ]
+
+
 def soak(
     seconds: Annotated[float, typer.Option(help="How long, before the cycles at the end.")] = 600.0,
     seed: Annotated[int, typer.Option(help="What decides what happens.")] = 0,
@@ -256,15 +271,9 @@ def soak(
         try:
             run.wait_for_node()
             deeds.want_outputs()
-            run.run_until(0.1 * seconds)
-            run.hang(restart_seconds)
-            run.run_until(0.6 * seconds)
-            if can_fill:
-                run.full()
-            else:
-                run.notes.append("/dev/shm was not filled, as this process may not mount one of its own")
-            run.run_until(seconds)
-            run.cycle(max(2, round(seconds / 6)))
+            for phase in _phases(run, seconds, restart_seconds, can_fill):
+                if not run.breaches:
+                    phase()
             run.finish()
         finally:
             if not process.stop():
