@@ -35,8 +35,8 @@ END = 15.0  # seconds after which a node that hangs must have ended
 REST_PERIOD = 15.0  # seconds between two looks at what is left of a node that is not configured
 RESPAWN = 0.2  # seconds, as in the launch file
 WARM_UP = 0.3  # share of the time after which memory, threads and descriptors must no longer grow
-MOST_GROWTH = 1.0  # MB a minute, at rest
-LEAST_SPAN = 60.0  # seconds over which growth can be told
+MOST_GROWTH = 1.0  # MB a minute, at rest; more must be beyond doubt, at two standard errors
+LEAST_SPAN = 120.0  # seconds over which growth can be told
 MOST_LEFT = Size(rss_mb=5.0, threads=2, descriptors=4)  # by all the cycles of configure and cleanup
 MOST_IN_WORK = 3  # frames of a camera: in its callback, in its slot, in the worker
 SPARE = 12  # threads or descriptors that may come and go
@@ -156,10 +156,12 @@ class Soak:
         calm = [(seconds, size.rss_mb) for seconds, size in self.at_rest if seconds > warm]
         if len(calm) > 4 and calm[-1][0] - calm[0][0] > LEAST_SPAN:
             moments, megabytes = np.array(calm).T
-            growth = 60 * float(np.polyfit(moments, megabytes, 1)[0])
-            self.notes.append(f"memory at rest grows by {growth:.2f} MB a minute")
-            if growth > MOST_GROWTH:
-                self.breaches.append(f"memory at rest grows by {growth:.2f} MB a minute")
+            (growth, _), spread = np.polyfit(moments, megabytes, 1, cov=True)
+            growth, doubt = 60 * growth, 60 * float(np.sqrt(spread[0, 0]))
+            told = f"memory at rest grows by {growth:.2f} MB a minute (standard error {doubt:.2f})"
+            self.notes.append(told)
+            if growth - 2 * doubt > MOST_GROWTH:
+                self.breaches.append(told)
         late = [size for seconds, size in self.sizes if seconds > warm]
         half = len(late) // 2
         for name in ("threads", "descriptors") if len(late) > 10 else ():
