@@ -124,6 +124,8 @@ class EnhancedCamera(CameraStream[Outputs]):
         """Return the enhancer with the parameters and the runtime that hold from this frame on."""
         for name in LIVE_ATTRIBUTES:
             setattr(enhancer, name, self.settings[name])
+        if self.budget.step >= budget.STILL:
+            enhancer.denoise_over_time = 0.0
         enhancer.denoise = 0.0 if self.budget.step >= budget.NO_DENOISE else self.settings["denoise"]
         enhancer.keep_curves = self.budget.step >= budget.EVERY_SECOND
         if ready := self._next_runtime():
