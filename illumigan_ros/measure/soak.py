@@ -177,6 +177,8 @@ class Soak:
         lines += [f"  {name.replace('_', ' ')}: {count}" for name, count in self.deeds.done.most_common()]
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  {name}: {dict(counts)}, as far as told" for name, counts in self.totals.items()]
+        if self.at_rest:
+            lines.append("  MB at rest: " + " ".join(f"{size.rss_mb:.0f}" for _, size in self.at_rest))
         if self.sizes:
             sizes = [size for _, size in self.sizes]
             largest = Size(*(max(values) for values in zip(*sizes, strict=True)))
