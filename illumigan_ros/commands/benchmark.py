@@ -1,4 +1,4 @@
-"""`illumigan benchmark`: what a frame costs on this machine, as tables, JSON or a plot."""
+"""`illumigan benchmark`: what a frame costs on this machine, as tables, JSON or a plot; --node: the live node."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from rich.console import Console
 from rich.table import Table
 
 from illumigan_model.errors import FrameError
-from illumigan_model.system.files import require_writable
 from illumigan_model.system.machine import cores
+from illumigan_ros.commands.benchmark_node import benchmark_node, require_plottable
 from illumigan_ros.commands.command_line import (
     Model,
     Runtime,
@@ -37,8 +37,22 @@ def command(
     start: Annotated[bool, typer.Option(help="Measure the start of a fresh process, too.")] = True,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
+    node: Annotated[
+        bool, typer.Option("--node", help="Measure the live node, with a camera and a listener.")
+    ] = False,
+    scenario: Annotated[
+        Optional[list[str]], typer.Option(help="With --node: what to measure, 1080p30, say; may be repeated.")
+    ] = None,
 ) -> None:
     """Measure what a frame costs here: stages, threads, memory; next to CLAHE, Zero-DCE++ and a plain copy."""
+    if node:
+        if image is not None or threads is not None or size != SIZES:
+            raise FrameError("--node has scenarios of its own: leave out --size, --image and --threads.")
+        require_positive("--seconds", seconds)
+        benchmark_node(scenario or [], seconds, plot, as_json)
+        return
+    if scenario:
+        raise FrameError("--scenario is for the live node: add --node.")
     from illumigan_ros.measure.benchmark import BenchmarkOptions, benchmark, get_frames
 
     require_positive("--seconds", seconds)
@@ -48,7 +62,8 @@ def command(
     sizes = list(dict.fromkeys(parse_size(text) for text in size))
     if plot is not None:
         require_modules("matplotlib")
-        require_plottable(plot, len(sizes))
+        require_plottable(plot)
+        require_sizes(len(sizes))
     options = BenchmarkOptions(sizes, image, threads or min(most, 4), seconds, model, runtime, start)
     if image is not None:
         get_frames(sizes[0], image)  # says now if it cannot be read
@@ -64,11 +79,8 @@ def command(
         show(result)
 
 
-def require_plottable(plot: Path, sizes: int) -> None:
+def require_sizes(sizes: int) -> None:
     """Raise FrameError, before anything is measured, if no plot can come of this."""
-    if plot.suffix.lower() != ".png":
-        raise FrameError(f"--plot must end in .png, not {plot.name}.")
-    require_writable(plot)
     if sizes < 2:
         raise FrameError("--plot needs at least two sizes; give --size twice or leave it out.")
 

@@ -35,6 +35,11 @@ class Child:
         with log.open("wb") as output:
             self._process = start(command, f"The process {name}", output, environment, signal.SIGINT)
 
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
     def printed(self) -> str:
         """Return everything it has printed so far."""
         return self._log.read_text(errors="replace")

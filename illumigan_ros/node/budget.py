@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import time
 
-FULL, NO_DENOISE, EVERY_SECOND, PASS = range(4)
-STEPS = ("full quality", "no denoising", "curves of every second frame", "frames pass through")
+FULL, STILL, NO_DENOISE, EVERY_SECOND, PASS = range(5)
+STEPS = (
+    "full quality",
+    "no denoising over time",
+    "no denoising",
+    "curves of every second frame",
+    "frames pass through",
+)
 
 PATIENCE = 5  # frames in a row over the budget before the next step
 EASE = 0.7  # share of the budget below which a step is taken back

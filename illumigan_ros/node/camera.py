@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from illumigan_model.system.memory import give_back
 from illumigan_ros.node.camera_info import CameraInfoCache
 from illumigan_ros.node.qos import FollowingSubscription
 from illumigan_ros.node.statistics import FATES, StreamStatistics
@@ -82,6 +83,7 @@ class Camera:
                 self._subscribe()
         elif now - self._wanted_at > LINGER:
             self.stop()
+            give_back()
         else:
             self._image.follow()
             if self._info is not None:

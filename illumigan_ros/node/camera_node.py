@@ -8,7 +8,6 @@ all cameras in turn (the GIL makes more threads slower).
 
 from __future__ import annotations
 
-import gc
 import time
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -20,6 +19,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from illumigan_model.errors import IllumiganError, Stopped
+from illumigan_model.system.memory import give_back
 from illumigan_ros.node.diagnostics import ERROR, OK, WARN, CameraHealth, diagnostic_array, status
 from illumigan_ros.node.parameters import CameraSettings, Parameters
 from illumigan_ros.node.qos import LATCHED, image_qos
@@ -177,7 +177,7 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self.streams, self._healths = {}, {}
         self._close()
         self._configured = False
-        gc.collect()  # a camera and its callbacks hold each other, and with them the memory of whole frames
+        give_back()  # a camera and its callbacks hold each other, and with them the memory of whole frames
 
     def _stop(self) -> None:
         for stream in self.streams.values():

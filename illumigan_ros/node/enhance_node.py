@@ -27,8 +27,11 @@ from illumigan_ros.node.model_change import ModelChange
 from illumigan_ros.node.parameters import LATER, CameraSettings
 from illumigan_ros.node.run import run
 from illumigan_ros.node.settings import SETTINGS
+from illumigan_ros.node.shared_memory import too_small_for
 from illumigan_ros.node.transitions import logged
 from illumigan_ros.node.worker import LOG_PERIOD
+
+BYTES_PER_PIXEL = 4  # of the enhanced frame and its attention map
 
 
 class EnhanceNode(CameraNode[EnhancedCamera]):
@@ -42,6 +45,7 @@ class EnhanceNode(CameraNode[EnhancedCamera]):
         self._change: ModelChange | None = None
         self._is_released = threading.Event()
         self._takeover = ""
+        self._largest = 0  # bytes that the cameras' outputs take at once
         super().__init__("enhance", SETTINGS, **node_options)
         self.create_service(SetBool, "~/enable", self._on_enable)
         self.create_service(Trigger, "~/reset", self._on_reset)
@@ -127,6 +131,15 @@ class EnhanceNode(CameraNode[EnhancedCamera]):
         if self._change is not None and self._change.ask(wanted):
             self._takeover = ""
         super()._look()
+        self._look_at_sizes()
+
+    def _look_at_sizes(self) -> None:
+        """Warn, once for each total, where frames and attention maps do not fit into the middleware's memory."""
+        total = BYTES_PER_PIXEL * sum(stream.largest for stream in self.streams.values())
+        if total > self._largest:
+            self._largest = total
+            if warning := too_small_for(total):
+                self.get_logger().warning(warning)
 
     def _on_enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         self.set_parameters([Parameter("enabled", value=request.data)])

@@ -52,6 +52,7 @@ class EnhancedCamera(CameraStream[Outputs]):
         self._next_runtime = next_runtime
         self._reset_wanted = True
         self.budget = Budget()
+        self.largest = 0  # pixels of the largest frame
         super().__init__(node, name, settings, Outputs(node, name, settings, self.look))
 
     def reset(self) -> None:
@@ -71,6 +72,7 @@ class EnhancedCamera(CameraStream[Outputs]):
     def work(self, frame: Frame, image: np.ndarray) -> Outcome:
         """Enhance a frame and publish it, or the original."""
         message = frame.message
+        self.largest = max(self.largest, image.shape[0] * image.shape[1])
         outcome, enhanced, attention = self._enhance(image, message.header, frame.arrived)
         plain = image if image.dtype == np.uint8 else to_eight_bits(image)
         self.outputs.publish(message, plain, plain if enhanced is None else enhanced, attention)
@@ -122,6 +124,8 @@ class EnhancedCamera(CameraStream[Outputs]):
         """Return the enhancer with the parameters and the runtime that hold from this frame on."""
         for name in LIVE_ATTRIBUTES:
             setattr(enhancer, name, self.settings[name])
+        if self.budget.step >= budget.STILL:
+            enhancer.denoise_over_time = 0.0
         enhancer.denoise = 0.0 if self.budget.step >= budget.NO_DENOISE else self.settings["denoise"]
         enhancer.keep_curves = self.budget.step >= budget.EVERY_SECOND
         if ready := self._next_runtime():

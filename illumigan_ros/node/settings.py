@@ -70,7 +70,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         "output_encoding",
         "same",
-        "Encoding of enhanced/image; same is that of the input where it is rgb8, bgr8 or grey (mono8), else bgr8.",
+        "Encoding of enhanced/image; same is that of the input where it is rgb8, bgr8 or grey (mono8), else bgr8. What "
+        "has 16 bits comes out in 8, which is what the curves work in.",
         choices=("same", "bgr8", "rgb8", "mono8"),
     ),
     Setting(

@@ -78,6 +78,10 @@ def test_a_fresh_process_says_what_its_first_frame_cost():
         (("--plot", "no_such_folder/plot.png"), "there is no folder"),
         (("--plot", "plot.png", "--size", "64x48"), "at least two sizes"),
         (("--model", "nobody", "--size", "64x48"), "nobody"),
+        (("--scenario", "1080p30"), "add --node"),
+        (("--node", "--scenario", "none"), "choose from 720p30, 1080p30"),
+        (("--node", "--size", "64x48"), "leave out --size"),
+        (("--node", "--plot", "plot.jpg"), "--plot must end in .png"),
     ],
 )
 def test_a_bad_option_is_told_in_one_sentence_before_anything_is_measured(tmp_path, monkeypatch, arguments, sentence):

@@ -1,0 +1,97 @@
+"""Fast DDS' shared memory: whether there is room for it, and whether frames fit into it.
+
+Each participant lays out a segment in /dev/shm when it is made. A process that is killed, or ends itself because it
+hangs, leaves its segment behind; where /dev/shm is full, frames cross the loopback network in pieces.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from xml.etree import ElementTree
+
+from illumigan_ros.node.environment import profiles_variable, runs_fast_dds
+
+FOLDER = Path("/dev/shm")
+DEFAULT_SEGMENT = 1 << 19  # bytes, where no profile says otherwise
+PORTS = 1 << 23  # bytes beside the segment: the ports of this process and of those that come after it
+_SEGMENT = re.compile("fastdds_[0-9a-f]{16}")
+OLD = 10.0  # seconds after which a segment without an owner is a dead one, and not one that is just being made
+FRAMES_AT_ONCE = 3  # one that a listener reads, one that is kept for the next, one that is being written
+
+
+def make_room() -> None:
+    """
+    See to it, before ROS starts, that there is room for this process's segment.
+
+    Where there is none, the segments of processes that have died are removed; where that is not enough, stderr tells
+    what it means and the remedy.
+    """
+    if not runs_fast_dds() or not FOLDER.is_dir() or _has_room():
+        return
+    removed = remove_dead_segments()
+    if not _has_room():
+        print(
+            "/dev/shm is full, so frames cross the loopback network, which is slower: make it larger "
+            "(docker run --shm-size=512m), or see what fills it (ls -lS /dev/shm).",
+            file=sys.stderr,
+        )
+    elif removed:
+        print(f"/dev/shm was full; {removed} segments that dead processes had left there are gone.", file=sys.stderr)
+
+
+def segment_bytes() -> int | None:
+    """Return the size of the segments of this process, None where it has none: another middleware, or UDP alone."""
+    if not runs_fast_dds():
+        return None
+    profile = os.environ.get(profiles_variable())
+    if not profile:
+        return DEFAULT_SEGMENT
+    with suppress(OSError, ElementTree.ParseError, ValueError):
+        elements = list(ElementTree.parse(profile).getroot().iter())
+        texts = {element.tag.rpartition("}")[2]: (element.text or "").strip() for element in elements}
+        if "segment_size" in texts:
+            return int(texts["segment_size"])
+        return None if texts.get("useBuiltinTransports") == "false" else DEFAULT_SEGMENT
+    return DEFAULT_SEGMENT  # Fast DDS cannot read it either
+
+
+def too_small_for(frame_bytes: int) -> str:
+    """Return why the segment is too small for frames that take so many bytes, and what to do; "" where it is not."""
+    segment, wanted = segment_bytes(), FRAMES_AT_ONCE * frame_bytes
+    if segment is None or wanted <= segment:
+        return ""
+    return (
+        f"Frames of {frame_bytes / 1e6:.0f} MB are large for Fast DDS' shared memory of {segment / 1e6:.0f} MB: some "
+        f"may cross the loopback network in pieces. Copy config/fastdds_shm.xml, set its segment_size to {wanted}, and "
+        f"name the copy in {profiles_variable()} for the camera, this node and its listeners."
+    )
+
+
+def remove_dead_segments() -> int:
+    """Remove the segments of processes that have died, as `fastdds shm clean` does, and return how many those were.
+
+    A living process holds a lock on the file beside its segment.
+    """
+    removed = 0
+    for lock in FOLDER.glob("fastdds_*_el"):
+        segment = lock.with_name(lock.name.removesuffix("_el"))
+        with suppress(OSError):
+            is_segment = _SEGMENT.fullmatch(segment.name) is not None  # not a port, which several may listen at
+            if is_segment and time.time() - lock.stat().st_mtime > OLD:
+                with lock.open() as held:
+                    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)  # fails where it has an owner
+                    segment.unlink(missing_ok=True)
+                    lock.unlink()
+                removed += 1
+    return removed
+
+
+def _has_room() -> bool:
+    disk = os.statvfs(FOLDER)
+    return disk.f_bavail * disk.f_frsize >= (segment_bytes() or 0) + PORTS
