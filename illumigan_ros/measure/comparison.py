@@ -6,6 +6,7 @@ the rendered drive; speed on its frames.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -35,6 +36,8 @@ from illumigan_training.evaluation.intervals import Interval, draws, interval
 
 PHOTOS, NIGHTS, PHOTO_WIDTH = ("astronaut", "chelsea", "coffee", "rocket"), 3, 384
 SPEED_SIZE = (1280, 720)
+QUALITY = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2, "niqe": 2}
+"""Numbers of `metrics.measure` that are shown, and their digits."""
 LIME, ZERO_DCE = "LIME-style", "Zero-DCE-style"
 PUBLISHED = {
     LIME: "16.76 / .56 (LIME, as KinD's authors report it, ACM MM 2019)",
@@ -69,7 +72,8 @@ def measure_quality(methods: Sequence[Method], advance: Callable[[], None]) -> d
                 method.begin(is_still=True)
                 made, _ = method.apply(SourceFrame(0, photo, 0.0, night, measured=True, follows=False))
                 for name, value in metrics.measure(night, made, day).items():
-                    values[method.name].setdefault(name, []).append(value)
+                    if name in QUALITY:
+                        values[method.name].setdefault(name, []).append(value)
             advance()
     times = draws(len(PHOTOS) * NIGHTS)
     return {
@@ -121,10 +125,6 @@ def table(compared: Mapping[str, Compared]) -> list[str]:
     return lines
 
 
-QUALITY = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2, "niqe": 2}
-"""Numbers of `metrics.measure` that are shown, and their digits."""
-
-
 def shown(value: Interval | None, digits: int, scale: float = 1, sign: str = "") -> str:
     """Return a number with its interval; a difference inside its interval is called equal."""
     if value is None:
@@ -133,8 +133,8 @@ def shown(value: Interval | None, digits: int, scale: float = 1, sign: str = "")
     return f"{number} [{low}, {high}]{' equal' if sign and not value.decided else ''}"
 
 
-def document(compared: Mapping[str, Compared], models: Sequence[Method], frames: int) -> str:
-    """Return the document."""
+def document(compared: Mapping[str, Compared], models: Sequence[Method], frames: int, load: float) -> str:
+    """Return the document; `load` is how many processes wanted to run while the speed was measured."""
     photos = ", ".join(PHOTOS)
     return "\n".join(
         [
@@ -152,7 +152,8 @@ def document(compared: Mapping[str, Compared], models: Sequence[Method], frames:
             "YOLOX-nano. Flicker: mean change of the brightness of 16 x 9 places between two frames, of which most is "
             "the drive's own motion: that of raw.",
             f"- ms at 720p: median, from uint8 to uint8. That of {ZERO_DCE} is the network of Zero-DCE++, with random "
-            "weights, on which time does not depend.",
+            "weights, on which time does not depend. "
+            f"While it was measured, {load:.1f} processes a core wanted to run: the more, the longer all of them take.",
             f"- {LIME}: a guided filter stands for the paper's solver. {ZERO_DCE}: the paper's curves and losses, "
             "fitted to each picture on its own, as the weights of its authors may not be used commercially.",
             "- In brackets: 95 % intervals, pictures or frames resampled; equal: 0 is inside. Frames of one drive "
@@ -187,8 +188,9 @@ def write_comparison(out: Path, frames: int, seconds: float, progress: Progress)
         with progress("rendered drive", frames) as advance:
             flicker, found = measure_drive(methods, frames, advance)
         speed = measure_speed(methods, seconds)
+        load = os.getloadavg()[0] / cores()
     compared = {
         name: Compared(quality[name], flicker[name], found.get(name), speed.get(name))
         for name in (method.name for method in methods)
     }
-    write_bytes(out, document(compared, models, frames).encode())
+    write_bytes(out, document(compared, models, frames, load).encode())
