@@ -11,6 +11,7 @@ import typer
 
 from illumigan_model import __version__
 from illumigan_ros.commands import (
+    bag_to_video,
     benchmark,
     build_engine,
     compare,
@@ -24,6 +25,7 @@ from illumigan_ros.commands import (
     evaluate_video,
     export,
     gpu_check,
+    info,
     manifest,
     play_bag,
     train,
@@ -50,6 +52,8 @@ for module in (
     enhance_images,
     enhance_video,
     enhance_bag,
+    info,
+    bag_to_video,
     compare,
     view,
     benchmark,

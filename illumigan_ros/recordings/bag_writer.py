@@ -71,16 +71,17 @@ class BagWriter:
 
         Raises FrameError if the topic has another type already.
         """
-        known = self._types.setdefault(topic, described.msgtype)
-        if known != described.msgtype:
-            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {described.msgtype} as well.")
+        msgtype = described.msgtype
+        known = self._types.setdefault(topic, msgtype)
+        if known != msgtype:
+            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {msgtype} as well.")
         if topic not in self._channels:
-            definition, digest = definition_of(described.msgtype)
+            definition, digest = definition_of(msgtype)
             language = "ros2msg"
             if described.definition:
                 definition, language = described.definition, described.language
             qos = described.qos or metadata.qos_yaml()
-            self._channels[topic] = self._file.add_channel(topic, described.msgtype, definition, qos, language)
+            self._channels[topic] = self._file.add_channel(topic, msgtype, definition, qos, language)
             self._entries[topic] = (qos, described.digest or digest)
 
     def write(self, topic: str, time_ns: int, raw: bytes | memoryview) -> None:

@@ -21,7 +21,7 @@ from illumigan_model.weights import find_weights, sha256
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.node.white_level import WhiteLevelWatch
 from illumigan_ros.recordings import unfinished
-from illumigan_ros.recordings.bag_cameras import Camera, Source, plan_cameras
+from illumigan_ros.recordings.bag_cameras import Camera, plan_cameras
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import COMPRESSED_IMAGE, IMAGE, compressed_image_cdr, decode, image_cdr
 from illumigan_ros.recordings.footage import NANOSECONDS
@@ -29,6 +29,7 @@ from illumigan_ros.recordings.messages import BagMessage, BagTopic
 from illumigan_ros.recordings.offline import BatchResult
 from illumigan_ros.recordings.player import read_ahead
 from illumigan_ros.recordings.unfinished import Position
+from illumigan_ros.recordings.video_as_bag import Source
 from illumigan_ros.recordings.write_behind import WriteBehind
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def enhance_bag(
     out: Path,
     enhancer: Enhancer,
     advance: Advance,
-    options: BagOptions = BagOptions(),  # noqa: B008  # frozen
+    options: BagOptions = BagOptions(),
     by: str = "",
     custom_data: Mapping[str, str] | None = None,
 ) -> BagResult:
@@ -106,7 +107,7 @@ def enhance_bag(
         try:
             bag = BagWriter(out, keep=position is not None, end=position.end if position else None)
         except ValueError as error:
-            raise FrameError(f"{out} is unfinished and has been changed ({error}); remove it, or go elsewhere.") from error
+            raise FrameError(f"{out} is unfinished and has been changed ({error}); remove it first.") from error
         if position is None:
             stack.enter_context(unfinished.held(out))
         bag.custom_data = dict(custom_data or {})
