@@ -24,8 +24,8 @@ class BagWriter:
     def __init__(self, path: Path, *, keep: bool = False, end: int | None = None) -> None:
         """Create the bag folder; raises FrameError if it exists already or cannot be created.
 
-        With `end`, as `flush` returned it, go on with a bag that was not finished; what was written later is cut off.
-        Raises ValueError if that bag is no longer as it was.
+        With `end`, as `flush` returned it, go on in the folder of a bag that was not finished; what was written later
+        is cut off, all of it if that is 0. Raises ValueError if that bag is no longer as it was.
         """
         self.path = path
         self.custom_data: dict[str, str] = {}
@@ -36,7 +36,10 @@ class BagWriter:
         if end is not None:
             try:
                 (path / metadata.FILE_NAME).unlink(missing_ok=True)
-                self._file = McapFile(path / f"{path.name}.mcap", end)
+                file = path / f"{path.name}.mcap"
+                if end == 0:
+                    file.unlink(missing_ok=True)
+                self._file = McapFile(file, end or None)
             except OSError as error:
                 raise unwritable(path, error) from error
             return
