@@ -30,6 +30,7 @@ def command(
     from illumigan_ros.commands.bag_progress import bag_progress
     from illumigan_ros.recordings.bag_survey import CameraSurvey, survey
     from illumigan_ros.recordings.bags import BagReader
+    from illumigan_ros.recordings.cdr import IMAGE
 
     with BagReader(bag) as reader:
         warn(reader.notes)
@@ -43,7 +44,9 @@ def command(
         for line in _remarks(topic, found):
             print(line)
         if isinstance(found, CameraSurvey) and found.unreadable:
-            losses.append(f"{topic}: {found.unreadable} of {found.looked_at} images cannot be read; {found.why}")
+            least = "" if found.msgtype == IMAGE else "at least "
+            count = f"{least}{found.unreadable} of {len(found.times_ns)}"
+            losses.append(f"{topic}: {count} images cannot be read; {found.why}")
     for loss in losses:
         print(f"broken: {loss}")
     if losses:

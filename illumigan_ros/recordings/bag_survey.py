@@ -52,7 +52,7 @@ class CameraSurvey(TopicSurvey):
     """A topic with images: sizes and encodings by number of images, and mean luminances (0..1) over time.
 
     `backwards` counts the stamps that do not come after the one before, `unreadable` the images that cannot be read,
-    the first because of `why`; of compressed ones `looked_at` were tried.
+    the first because of `why`; of compressed ones not all are tried. `no_picture` says why a topic has none.
     """
 
     sizes: Counter[str] = field(default_factory=Counter)
@@ -60,7 +60,6 @@ class CameraSurvey(TopicSurvey):
     lumas: list[float] = field(default_factory=list)
     backwards: int = 0
     unreadable: int = 0
-    looked_at: int = 0
     why: str = ""
     no_picture: str = ""
     _newest_ns: int = -1
@@ -80,7 +79,6 @@ class CameraSurvey(TopicSurvey):
                 self.sizes[f"{image.width}x{image.height}"] += 1
             elif not measured:
                 return
-            self.looked_at += 1
             picture = compressed_to_bgr(image) if message.msgtype == COMPRESSED_IMAGE else to_bgr(image)
         except NoPictureError as error:
             self.no_picture = str(error)
