@@ -89,6 +89,7 @@ setup(
             "matplotlib>=3.5",
         ],
         "video": ["av>=17.1"],
+        "fleet": ["ray>=2.9"],
         "heif": ["pillow-heif>=0.10"],
         "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],
         "openvino": ["openvino>=2024.0"],

@@ -75,7 +75,7 @@ class Succession:
         """Go on where another one was, by what its `memory` returned."""
         self.reset()
         self.restarts.clear()
-        self.restarts.update(zip(memory["reasons"].tolist(), memory["counts"].tolist(), strict=True))
+        self.restarts.update(dict(zip(memory["reasons"].tolist(), memory["counts"].tolist(), strict=True)))
         if "moment" in memory:
             stamp, arrived = memory["moment"].tolist()
             self._moment = Moment(None if math.isnan(stamp) else stamp, arrived)

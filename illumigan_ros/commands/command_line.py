@@ -159,15 +159,15 @@ def list_left_out(word: str, sentences: Sequence[str], verbose: bool) -> None:
         print(f"{word}: {len(sentences) - MOST_NAMED} more, which --verbose names")
 
 
-def conclude(result: BatchResult, what: str, out: Path, verbose: bool = False) -> None:
-    """Say what was done.
+def conclude(result: BatchResult, what: str, out: Path, verbose: bool = False, done: str = "enhanced") -> None:
+    """Say what was done, in which `done` is the verb.
 
     Raises FrameError if inputs could not be read, the others being done, and Incomplete if the source lacks something
     or frames could not be enhanced.
     """
     restarts = ", ".join(f"{count} x {reason}" for reason, count in result.restarts.items())
     anew = f"; what is remembered began anew: {restarts}" if restarts else ""
-    print(f"{result.done} {what} enhanced into {out}{anew}")
+    print(f"{result.done} {what} {done} into {out}{anew}")
     warn(result.warnings + result.losses)
     if result.kept:
         warn([f"{result.kept} {what} could not be enhanced and are there as they came: {result.why_kept}"])

@@ -11,12 +11,14 @@ import typer
 
 from illumigan_model import __version__
 from illumigan_ros.commands import (
+    bag_to_video,
     benchmark,
     build_engine,
     compare,
     demo,
     doctor,
     enhance_bag,
+    enhance_bags,
     enhance_images,
     enhance_video,
     evaluate,
@@ -24,6 +26,7 @@ from illumigan_ros.commands import (
     evaluate_video,
     export,
     gpu_check,
+    info,
     manifest,
     play_bag,
     train,
@@ -50,6 +53,9 @@ for module in (
     enhance_images,
     enhance_video,
     enhance_bag,
+    enhance_bags,
+    info,
+    bag_to_video,
     compare,
     view,
     benchmark,

@@ -3,46 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.node.compressed_format import why_no_picture
 from illumigan_ros.recordings.cdr import CAMERA_INFO, COMPRESSED_IMAGE, decode
-from illumigan_ros.recordings.messages import BagMessage, BagTopic
+from illumigan_ros.recordings.video_as_bag import Source
 
 ENHANCED, ATTENTION, INFO = "enhanced/image", "attention/image", "enhanced/camera_info"
 COMPRESSED = "/compressed"
 DISTANCES = ("16UC1", "32FC1")
 """Encodings of depth images, https://ros.org/reps/rep-0118.html: no pictures, although their type is the same."""
-
-
-class Source(Protocol):
-    """What is enhanced: a bag, or a video that looks like one."""
-
-    path: Path
-    notes: list[str]
-
-    @property
-    def losses(self) -> list[str]: ...
-
-    @property
-    def files(self) -> list[Path]: ...
-
-    @property
-    def described(self) -> Mapping[str, BagTopic]: ...
-
-    @property
-    def image_topics(self) -> Mapping[str, str]: ...
-
-    def count(self, topic: str) -> int: ...
-
-    def pick_image_topic(self, wanted: str | None = None, option: str = ...) -> str: ...
-
-    def messages(self, topics: Sequence[str]) -> Iterator[BagMessage]: ...
 
 
 @dataclass(frozen=True)
@@ -56,7 +28,9 @@ class Camera:
     info_from: str | None
 
 
-def plan_cameras(source: Source, wanted: Sequence[str] = (), compressed: bool = False) -> tuple[list[Camera], list[str]]:
+def plan_cameras(
+    source: Source, wanted: Sequence[str] = (), compressed: bool = False
+) -> tuple[list[Camera], list[str]]:
     """Return the cameras of a bag that are to be enhanced, and a sentence for each image topic that is not.
 
     Those are the `wanted` topics. Where none is named, all with images, except distances, what is a result already, and
@@ -134,8 +108,7 @@ def _why_not(source: Source, topic: str, filled: Sequence[str]) -> str | None:
         return "it is a result already"
     if topic != base and base in filled:
         return f"it has the pictures of {base}"
-    with closing(iter_messages(source, topic)) as messages:
-        first = next(messages, None)
+    first = next(source.messages([topic]), None)
     try:
         image = None if first is None else decode(first)
     except FrameError:  # which is counted when its turn comes
@@ -146,11 +119,6 @@ def _why_not(source: Source, topic: str, filled: Sequence[str]) -> str | None:
         why = why_no_picture(image.format)
         return None if why is None else f"it {why}"
     return "it has distances" if image.encoding in DISTANCES else None
-
-
-def iter_messages(source: Source, topic: str) -> Iterator[BagMessage]:
-    """Yield the messages of a topic."""
-    yield from source.messages([topic])
 
 
 def _info_of(source: Source, topic: str, *, alone: bool) -> str | None:

@@ -35,7 +35,7 @@ def kind_of(file: Path) -> str | None:
         if head.startswith(magic):
             return kind
     # What a power cut has emptied has only its name left.
-    return ZSTD if file.suffix.lower() in _ZSTD_SUFFIXES and _storage_name(file) else _SUFFIXES.get(file.suffix.lower())
+    return ZSTD if file.suffix.lower() in _ZSTD_SUFFIXES and storage_name(file) else _SUFFIXES.get(file.suffix.lower())
 
 
 def is_bag(path: Path) -> bool:
@@ -61,10 +61,10 @@ def find_files(path: Path) -> BagFiles:
         found.files = present
         return found
     found.promise = promise
-    by_name = {_storage_name(file): file for file in present}
+    by_name = {storage_name(file): file for file in present}
     missing = []
     for name in promise.files:
-        file = path / name if (path / name).is_file() else by_name.get(_storage_name(path / name))
+        file = path / name if (path / name).is_file() else by_name.get(storage_name(path / name))
         if file is None:
             missing.append(name)
         elif file not in found.files:
@@ -90,15 +90,15 @@ def _present(folder: Path) -> list[Path]:
     candidates = [
         file
         for file in folder.iterdir()
-        if not file.name.startswith(".") and _storage_name(file) and file.is_file() and file.suffix.lower() != ".bag"
+        if not file.name.startswith(".") and storage_name(file) and file.is_file() and file.suffix.lower() != ".bag"
     ]
     chosen: dict[str, Path] = {}
     for file in sorted(candidates, key=lambda file: (file.suffix.lower() in _ZSTD_SUFFIXES, file.name)):
-        chosen.setdefault(_storage_name(file), file)
+        chosen.setdefault(storage_name(file), file)
     return sorted(chosen.values(), key=_natural)
 
 
-def _storage_name(file: Path) -> str:
+def storage_name(file: Path) -> str:
     """Return a file's name as it is without compression; empty if that is no storage file's."""
     name = file.name
     if file.suffix.lower() in _ZSTD_SUFFIXES:
@@ -113,7 +113,7 @@ def _natural(file: Path) -> list[tuple[int, str]]:
 
 
 def _series(file: Path) -> str:
-    return re.sub(r"[_-]?\d+$", "", _storage_name(file).rpartition(".")[0])
+    return re.sub(r"[_-]?\d+$", "", storage_name(file).rpartition(".")[0])
 
 
 def _is(files: list[Path]) -> str:

@@ -24,8 +24,8 @@ class BagWriter:
     def __init__(self, path: Path, *, keep: bool = False, end: int | None = None) -> None:
         """Create the bag folder; raises FrameError if it exists already or cannot be created.
 
-        With `end`, as `flush` returned it, go on with a bag that was not finished; what was written later is cut off.
-        Raises ValueError if that bag is no longer as it was.
+        With `end`, as `flush` returned it, go on in the folder of a bag that was not finished; what was written later
+        is cut off, all of it if that is 0. Raises ValueError if that bag is no longer as it was.
         """
         self.path = path
         self.custom_data: dict[str, str] = {}
@@ -36,7 +36,10 @@ class BagWriter:
         if end is not None:
             try:
                 (path / metadata.FILE_NAME).unlink(missing_ok=True)
-                self._file = McapFile(path / f"{path.name}.mcap", end)
+                file = path / f"{path.name}.mcap"
+                if end == 0:
+                    file.unlink(missing_ok=True)
+                self._file = McapFile(file, end or None)
             except OSError as error:
                 raise unwritable(path, error) from error
             return
@@ -71,16 +74,17 @@ class BagWriter:
 
         Raises FrameError if the topic has another type already.
         """
-        known = self._types.setdefault(topic, described.msgtype)
-        if known != described.msgtype:
-            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {described.msgtype} as well.")
+        msgtype = described.msgtype
+        known = self._types.setdefault(topic, msgtype)
+        if known != msgtype:
+            raise FrameError(f"{topic} has the type {known} in {self.path} and cannot have {msgtype} as well.")
         if topic not in self._channels:
-            definition, digest = definition_of(described.msgtype)
+            definition, digest = definition_of(msgtype)
             language = "ros2msg"
             if described.definition:
                 definition, language = described.definition, described.language
             qos = described.qos or metadata.qos_yaml()
-            self._channels[topic] = self._file.add_channel(topic, described.msgtype, definition, qos, language)
+            self._channels[topic] = self._file.add_channel(topic, msgtype, definition, qos, language)
             self._entries[topic] = (qos, described.digest or digest)
 
     def write(self, topic: str, time_ns: int, raw: bytes | memoryview) -> None:

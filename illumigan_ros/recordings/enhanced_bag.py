@@ -21,7 +21,7 @@ from illumigan_model.weights import find_weights, sha256
 from illumigan_ros.node.messages import compressed_to_bgr, to_bgr
 from illumigan_ros.node.white_level import WhiteLevelWatch
 from illumigan_ros.recordings import unfinished
-from illumigan_ros.recordings.bag_cameras import Camera, Source, plan_cameras
+from illumigan_ros.recordings.bag_cameras import Camera, plan_cameras
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.cdr import COMPRESSED_IMAGE, IMAGE, compressed_image_cdr, decode, image_cdr
 from illumigan_ros.recordings.footage import NANOSECONDS
@@ -29,6 +29,7 @@ from illumigan_ros.recordings.messages import BagMessage, BagTopic
 from illumigan_ros.recordings.offline import BatchResult
 from illumigan_ros.recordings.player import read_ahead
 from illumigan_ros.recordings.unfinished import Position
+from illumigan_ros.recordings.video_as_bag import Source
 from illumigan_ros.recordings.write_behind import WriteBehind
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def enhance_bag(
     out: Path,
     enhancer: Enhancer,
     advance: Advance,
-    options: BagOptions = BagOptions(),  # noqa: B008  # frozen
+    options: BagOptions = BagOptions(),
     by: str = "",
     custom_data: Mapping[str, str] | None = None,
 ) -> BagResult:
@@ -99,16 +100,16 @@ def enhance_bag(
     with ExitStack() as stack:
         cameras, notes = plan_cameras(source, options.topics, options.compressed is not None)
         key = _key(source, options, by)
-        position = None
-        if out.exists():
-            stack.enter_context(unfinished.held(out))
-            position = unfinished.load(out, key)
-        try:
-            bag = BagWriter(out, keep=position is not None, end=position.end if position else None)
-        except ValueError as error:
-            raise FrameError(f"{out} is unfinished and has been changed ({error}); remove it, or go elsewhere.") from error
+        if not out.exists():
+            unfinished.begin(out, key)
+        stack.enter_context(unfinished.held(out))
+        position = unfinished.load(out, key)
         if position is None:
-            stack.enter_context(unfinished.held(out))
+            raise FrameError(f"{out} exists already; remove it or choose another name.")
+        try:
+            bag = BagWriter(out, keep=position.messages > 0, end=position.end)
+        except ValueError as error:
+            raise FrameError(f"{out} is unfinished and has been changed ({error}); remove it first.") from error
         bag.custom_data = dict(custom_data or {})
         try:
             conversion = _Conversion(source, bag, enhancer, cameras, options, key)
@@ -180,18 +181,14 @@ class _Conversion:
                 self._bag.copy_topic(camera.info, self._described[camera.info_from])
                 self._copies[camera.info_from].append(camera.info)
 
-    def run(self, position: Position | None, advance: Advance) -> BagResult:
+    def run(self, position: Position, advance: Advance) -> BagResult:
         """Go through the source, from a position on."""
-        start = 0
-        if position is None:
-            unfinished.save(self._bag.path, self._key, Position(0, self._bag.flush(), {}, [{} for _ in self._cameras]))
-        elif position.messages:
-            start = position.messages
+        if position.messages:
             self._recover(position)
             advance(self._result.images, 0)
         try:
-            with closing(read_ahead(self._messages(start))) as messages:
-                for number, message in enumerate(messages, start + 1):
+            with closing(read_ahead(self._messages(position.messages))) as messages:
+                for number, message in enumerate(messages, position.messages + 1):
                     self._take(message)
                     is_image = message.topic in self._by_topic
                     advance(int(is_image), len(message.raw))

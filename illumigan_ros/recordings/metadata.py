@@ -56,6 +56,15 @@ def read_promise(folder: Path) -> Promise | None:
     return Promise(files, counts)
 
 
+def read_custom_data(folder: Path) -> dict[str, str]:
+    """Return what the maker of a bag has noted for himself; nothing where the bag is not finished or cannot be read."""
+    try:
+        content = yaml.load((folder / FILE_NAME).read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+        return dict(content["rosbag2_bagfile_information"]["custom_data"] or {})
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, yaml.YAMLError):
+        return {}
+
+
 def qos_of(profiles: Sequence[Qos]) -> str:
     """Return the YAML of what `rosbags` has read of the offered QoS profiles, in the spelling of version 8."""
     if not profiles:

@@ -9,6 +9,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -19,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from illumigan_model.errors import FrameError
-from illumigan_model.system.files import parts_in, write_bytes
+from illumigan_model.system.files import part_of, parts_in, unwritable, write_bytes
 
 FILE_NAME = "unfinished.npz"
 _TEXT = "position"
@@ -37,6 +38,22 @@ class Position:
     end: int
     facts: dict[str, Any]
     memories: list[dict[str, np.ndarray]]
+
+
+def begin(folder: Path, key: str) -> None:
+    """Make the folder of a new bag, of which nothing is done yet: there at once with its position, or not at all.
+
+    Raises FrameError if that is not possible.
+    """
+    part = part_of(folder)
+    try:
+        part.mkdir(parents=True)
+        save(part, key, Position(0, 0, {}, []))
+        part.rename(folder)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 def save(folder: Path, key: str, position: Position) -> None:

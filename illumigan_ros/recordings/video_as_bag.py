@@ -62,7 +62,10 @@ class VideoAsBag:
         self.close()
 
 
-def open_source(path: Path) -> BagReader | VideoAsBag:
+Source = BagReader | VideoAsBag
+
+
+def open_source(path: Path) -> Source:
     """Open a bag or a video; raises FrameError if it is missing, or neither of the two."""
     if not path.exists():
         raise FrameError(f"There is no bag or video {path}.")

@@ -32,7 +32,7 @@ def enhancer():
 
 @pytest.fixture
 def enhance(enhancer):
-    """Call with a bag, a place, options and what is to be done after each message: enhance it, and return the result."""
+    """Call with a bag, a place, options and what is told of each message: enhance it, and return the result."""
 
     def run(bag, out, advance=lambda images, bytes_: None, by="", **options):
         with BagReader(bag) as source:
