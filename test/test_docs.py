@@ -163,10 +163,16 @@ def test_a_parameter_that_is_set_in_a_block_may_have_that_value():
     for place, (_, name, value) in calls_of("ros2", "param", "set"):
         assert_allowed(place, name.rpartition(".")[2], value)
     for block in blocks("yaml"):
-        for node in yaml.safe_load(block.text).values():
+        for node in yaml.safe_load(block.text).values() if "ros__parameters" in block.text else ():
             for name, value in node["ros__parameters"].items():
                 for setting, chosen in value.items() if isinstance(value, dict) else [(name, value)]:
                     assert_allowed(block.place, setting, chosen)
+
+
+def test_a_setting_of_a_training_in_a_block_is_one_of_a_config():
+    config = yaml.safe_load((ROOT / "config" / "train_curve_grid.yaml").read_text())
+    for block in blocks("yaml"):
+        assert "ros__parameters" in block.text or set(yaml.safe_load(block.text)) <= set(config), block.place
 
 
 def assert_allowed(place, name, value):
