@@ -53,7 +53,7 @@ lint: $(VENV)/.ready-to-test
 # The documentation as a site in build/docs; any link that leads nowhere fails.
 docs: $(VENV)/.ready-for-docs
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
-	@echo "Open build/docs/index.html"
+	@echo "Open build/docs/index.html; with the search: $(PYTHON) -m http.server --directory build/docs"
 
 # Ten minutes of everything that robots do to a node; exit code 1 on any breach.
 soak: $(VENV)/.ready-to-run

@@ -56,7 +56,7 @@ class Enhancer:
     `keep_curves`, every second frame gets those of the one before, which saves time. All may be set at any time. Use
     one Enhancer for each camera, see `for_another_camera`; it may be called from any thread, one call at a time.
 
-    Example:
+    Examples:
         >>> enhancer = Enhancer()
         >>> enhanced = enhancer.enhance(cv2.imread("night.png"))
         >>> cv2.imwrite("enhanced.png", enhanced.image)

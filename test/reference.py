@@ -94,10 +94,10 @@ VALUES = (
 )
 
 
-def launch_arguments():
-    """Return name, default and description of each argument of the launch file, which needs launch to be imported."""
+def launch_arguments(name):
+    """Return name, default and description of each argument of a launch file, which needs launch to be imported."""
     found = []
-    for node in ast.walk(ast.parse((ROOT / "launch" / "enhance.launch.py").read_text())):
+    for node in ast.walk(ast.parse((ROOT / "launch" / f"{name}.launch.py").read_text())):
         if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "DeclareLaunchArgument":
             values = {keyword.arg: keyword.value for keyword in node.keywords}
             default = values["default_value"]
@@ -121,7 +121,9 @@ def table(head, rows):
 
 def document():
     """Return docs/reference.md."""
-    arguments = [(f"`{name}`", default_in_words(name, default), text) for name, default, text in launch_arguments()]
+    arguments = [
+        (f"`{name}`", default_in_words(name, default), text) for name, default, text in launch_arguments("enhance")
+    ]
     topics = [(f"`{one.name}`", one.type.replace("/msg/", "/"), one.way, one.text) for one in TOPICS]
     services = [(f"`{name}`", kind.replace("/srv/", "/"), text) for name, kind, text in SERVICES]
     values = [(f"`{one.key}`", one.when, one.text) for one in VALUES]

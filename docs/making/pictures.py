@@ -31,7 +31,7 @@ from matplotlib import pyplot
 DOCS = Path(__file__).resolve().parents[1]
 SIZE = 1280, 720
 SMALL = 640, 360
-TILES = ((3, 7), (7, 1))  # column and row of the tiles whose curves are drawn: the road ahead, a lamp
+TILES = ((3, 7), (7, 1))  # column and row of the tiles whose curves are drawn: dark road, the sky above a lamp
 COLOURS = ("tab:red", "tab:green", "tab:blue")
 STILL_FRAMES = 7  # more than the longest memory of denoising over time
 NOISE = 3.0  # of the rendered drive's own camera
