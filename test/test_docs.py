@@ -187,11 +187,11 @@ def test_a_name_in_the_text_is_in_the_code():
     assert not [(page, word) for page, word in words if not {word, word.lstrip("-").replace("-", "_")} & sources()]
 
 
-def test_a_topic_in_the_text_is_one_of_the_nodes():
+def test_a_topic_in_the_text_or_in_a_block_is_one_of_the_nodes():
     known = {topic.name for topic in TOPICS}
     known |= {f"enhanced/{topic}" for topic in ("detections", "detections/image", "detections/image/compressed")}
     firsts = {name.split("/")[0] for name in known if "/" in name.strip("/~")} - {"~", ""}
-    for page, span in spans():
+    for page, span in [*spans(), *((block.place, block.text) for block in SHELL)]:
         for word in re.findall(r"(?<![\w~.])[~/\w]+/\w+", span):
             parts = word.split("/")
             if (first := next((part for part in parts if part in firsts), None)) and word not in known:
