@@ -35,7 +35,7 @@ class Picture(str, Enum):
 
 Topics = Annotated[
     Optional[list[str]],
-    typer.Option("--topics", help="Image topics to enhance, with commas between them; all with pictures if not given."),
+    typer.Option("--topics", "--topic", help="Image topics to enhance, with commas between them; all with pictures if not given."),
 ]
 KeepOriginals = Annotated[
     bool, typer.Option("--keep-originals/--only-enhanced", help="Whether the images as they came are in it, too.")
@@ -61,8 +61,8 @@ def command(
 ) -> None:
     """Enhance every image of a bag into a new bag, without ROS and without skipping; all else is as it was.
 
-    Of /front/image_raw comes /front/enhanced/image, with its attention map and CameraInfo beside it. A run that was
-    killed goes on when it is started again.
+    Its camera's result is /enhanced/image, with the attention map and CameraInfo beside it; of several, that of
+    /front/image_raw is /front/enhanced/image. A run that was killed goes on when it is started again.
     """
     from illumigan_ros.commands.bag_progress import bag_progress
     from illumigan_ros.recordings.bag_cameras import plan_cameras

@@ -44,6 +44,7 @@ class LocalPlace:
         self.threads = max(1, cores() // self.workers)
         self._mine = threading.local()
         self._processes: set[int] = set()
+        self._closed = False
 
     def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a function in this thread's process, see `Place`."""
@@ -52,6 +53,8 @@ class LocalPlace:
                 return self._pool().submit(function, *arguments).result()
             except BrokenProcessPool:
                 self._mine.pool = None
+            if self._closed:
+                raise FrameError("The workers were stopped.")
         raise FrameError(KILLED)
 
     def _pool(self) -> ProcessPoolExecutor:
@@ -64,6 +67,7 @@ class LocalPlace:
 
     def close(self) -> None:
         """End the processes."""
+        self._closed = True
         for process in self._processes:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)

@@ -34,23 +34,27 @@ def plan_cameras(
     """Return the cameras of a bag that are to be enhanced, and a sentence for each image topic that is not.
 
     Those are the `wanted` topics. Where none is named, all with images, except distances, what is a result already, and
-    a compressed copy of another one. Results are called as those of the node in the camera's namespace: of
-    /front/image_raw comes /front/enhanced/image, or with `compressed` /front/enhanced/image/compressed. Two cameras in
-    one namespace get their whole names before it: /front/left/enhanced/image.
+    a compressed copy of another one. Results are called as the node calls them: /enhanced/image where the bag has one
+    camera, and where it has several, in the namespace of each: of /front/image_raw comes /front/enhanced/image. Two
+    cameras in one namespace get their whole names before it: /front/left/enhanced/image. With `compressed`, /compressed
+    comes behind it.
 
     Raises FrameError if there is no such topic or nothing to enhance, and if a result's topic is in the bag already.
     """
     notes: list[str] = []
+    filled = [topic for topic in source.image_topics if source.count(topic)]
     if wanted:
         chosen = list(dict.fromkeys(source.pick_image_topic(topic, "--topics") for topic in wanted))
         _require_distinct(chosen)
     else:
-        chosen = _all_with_pictures(source, notes)
+        chosen = _all_with_pictures(source, filled, notes)
+    is_only_one = len(chosen) == 1 and {base_of(topic) for topic in filled} <= {base_of(chosen[0])}
     namespaces = Counter(_namespace(topic) for topic in chosen)
     cameras = []
     for topic in chosen:
         namespace = _namespace(topic)
         before = namespace if namespaces[namespace] == 1 else base_of(topic)
+        before = "" if is_only_one else before
         suffix = COMPRESSED if compressed else ""
         cameras.append(
             Camera(
@@ -86,8 +90,7 @@ def _require_distinct(chosen: Sequence[str]) -> None:
             raise FrameError(f"{base} and {base}{COMPRESSED} would have results of one name; enhance one of the two.")
 
 
-def _all_with_pictures(source: Source, notes: list[str]) -> list[str]:
-    filled = [topic for topic in source.image_topics if source.count(topic)]
+def _all_with_pictures(source: Source, filled: Sequence[str], notes: list[str]) -> list[str]:
     if not filled:
         return [source.pick_image_topic(None, "--topics")]  # which says what is there instead
     chosen = []

@@ -101,7 +101,7 @@ def survey(reader: BagReader, advance: Callable[[int, int], None]) -> dict[str, 
         topic: (CameraSurvey if msgtype in IMAGE_TYPES else TopicSurvey)(msgtype)
         for topic, msgtype in reader.topics.items()
     }
-    strides = {topic: max(1, reader.count(topic) // MOMENTS) for topic in topics}
+    strides = {topic: max(1, -(-reader.count(topic) // MOMENTS)) for topic in topics}
     for message in reader.messages(list(topics)):
         found = topics[message.topic]
         found.times_ns.append(message.time_ns)

@@ -55,8 +55,8 @@ def test_12_bits_are_warned_about_once_and_put_right_by_the_option_that_is_named
 
 def test_a_bag_is_enhanced_without_skipping_and_headers_stay(night_bag, tmp_path):
     assert "4 images enhanced" in illumigan("enhance-bag", night_bag, tmp_path / "out")
-    results = {f"/camera/{name}": IMAGE for name in ("enhanced/image", "attention/image")}
-    results["/camera/enhanced/camera_info"] = CAMERA_INFO
+    results = {f"/{name}": IMAGE for name in ("enhanced/image", "attention/image")}
+    results["/enhanced/camera_info"] = CAMERA_INFO
     with BagReader(tmp_path / "out") as reader:
         topics = reader.topics
         enhanced, attention, infos = (list(reader.messages([topic])) for topic in results)
@@ -88,7 +88,7 @@ def test_a_bag_whose_stamps_jump_or_are_missing_stays_bright_and_jumps_are_told(
     assert told in output
     assert ("began anew" in output) == bool(told)
     with BagReader(tmp_path / "out") as bag:
-        images = [decode(message) for message in bag.messages(["/camera/enhanced/image"])]
+        images = [decode(message) for message in bag.messages(["/enhanced/image"])]
     assert [image.header.stamp.sec for image in images] == [int(stamp) for stamp in stamps]
     assert all(image.data.mean() > 1.2 * NIGHT.mean() for image in images)
 
