@@ -35,7 +35,9 @@ class Picture(str, Enum):
 
 Topics = Annotated[
     Optional[list[str]],
-    typer.Option("--topics", "--topic", help="Image topics to enhance, with commas between them; all with pictures if not given."),
+    typer.Option(
+        "--topics", "--topic", help="Image topics to enhance, with commas between them; all with pictures if not given."
+    ),
 ]
 KeepOriginals = Annotated[
     bool, typer.Option("--keep-originals/--only-enhanced", help="Whether the images as they came are in it, too.")
