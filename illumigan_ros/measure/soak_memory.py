@@ -7,11 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 FOLDER = Path("/dev/shm")
 MEGABYTES = 1024
+BLOCK = 1 << 20  # bytes
 _MOUNTED_AS = "illumigan"
 _ALONE = ("unshare", "--user", "--map-root-user", "--mount")
 _MOUNT = f'mount -t tmpfs -o size={MEGABYTES}m {_MOUNTED_AS} {FOLDER} && exec "$@"'
@@ -32,10 +33,10 @@ def have_own_shm() -> bool:
 def full_shm() -> Iterator[None]:
     """Fill /dev/shm, and empty it again."""
     filler = FOLDER / "filler"
-    disk = os.statvfs(FOLDER)
-    with filler.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, disk.f_bavail * disk.f_frsize)
     try:
+        with filler.open("wb", buffering=0) as file, suppress(OSError):  # no space left
+            while True:
+                file.write(bytes(BLOCK))
         yield
     finally:
         filler.unlink()
