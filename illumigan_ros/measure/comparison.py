@@ -40,8 +40,8 @@ QUALITY = {"psnr": 2, "ssim": 3, "psnr_gt_mean": 2, "niqe": 2}
 """Numbers of `metrics.measure` that are shown, and their digits."""
 LIME, ZERO_DCE = "LIME-style", "Zero-DCE-style"
 ON_LOL = {LIME: "12.9 / .51", ZERO_DCE: "15.36 / .568 (Zero-DCE++)"}
-"""Method -> PSNR and SSIM on LOL v1's 15 test pairs, none of them aligned to the truth's mean: measured once beside each
-other, with scikit-image, on what the authors released; of LIME with a guided filter in place of its solver."""
+"""Method -> PSNR and SSIM on LOL v1's 15 test pairs, not aligned to the truth's mean: measured once beside each other,
+with scikit-image, on what the authors released; of LIME with a guided filter in place of its solver."""
 ENLIGHTENGAN = "EnlightenGAN's released pictures have 18.13 / .678 there"
 
 
@@ -156,8 +156,8 @@ def document(compared: Mapping[str, Compared], models: Sequence[Method], frames:
             "fitted to each picture on its own, as the weights of its authors may not be used commercially.",
             "- In brackets: 95 % intervals, pictures or frames resampled; equal: 0 is inside. Frames of one drive "
             "resemble each other, so the truth is less certain still.",
-            "- LOL eval15: what the authors released, on LOL v1's 15 test pairs, without alignment, measured once and not "
-            f"in this run; not to be compared with the columns before. {ENLIGHTENGAN}. Ours on those pairs are on the "
+            "- LOL eval15: what the authors released, on LOL v1's 15 test pairs, without alignment, measured once and "
+            f"not in this run; not to be compared with the columns before. {ENLIGHTENGAN}. Ours on those pairs are on the "
             "model cards.",
             *(f"- {model.name}: {model.how}." for model in models),
             "",
