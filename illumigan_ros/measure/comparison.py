@@ -157,7 +157,7 @@ def document(compared: Mapping[str, Compared], models: Sequence[Method], frames:
             "- In brackets: 95 % intervals, pictures or frames resampled; equal: 0 is inside. Frames of one drive "
             "resemble each other, so the truth is less certain still.",
             "- LOL eval15: what the authors released, on LOL v1's 15 test pairs, without alignment, measured once and "
-            f"not in this run; not to be compared with the columns before. {ENLIGHTENGAN}. Ours on those pairs are on the "
+            f"not in this run; not to be compared with the columns before. {ENLIGHTENGAN}. Ours are on the "
             "model cards.",
             *(f"- {model.name}: {model.how}." for model in models),
             "",
