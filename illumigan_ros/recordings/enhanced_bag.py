@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -97,33 +97,21 @@ def enhance_bag(
     of it was kept to go on with.
     """
     require_outside(out, source.path)
-    with ExitStack() as stack:
-        cameras, notes = plan_cameras(source, options.topics, options.compressed is not None)
-        key = _key(source, options, by)
-        if not out.exists():
-            unfinished.begin(out, key)
-        stack.enter_context(unfinished.held(out))
-        position = unfinished.load(out, key)
-        if position is None:
-            raise FrameError(f"{out} exists already; remove it or choose another name.")
+    cameras, notes = plan_cameras(source, options.topics, options.compressed is not None)
+    key = _key(source, options, by)
+    with unfinished.going_on(out, key) as position:
         try:
             bag = BagWriter(out, keep=position.messages > 0, end=position.end)
         except ValueError as error:
             raise FrameError(f"{out} is unfinished and has been changed ({error}); remove it first.") from error
         bag.custom_data = dict(custom_data or {})
         try:
-            conversion = _Conversion(source, bag, enhancer, cameras, options, key)
-            result = conversion.run(position, advance)
+            result = _Conversion(source, bag, enhancer, cameras, options, key).run(position, advance)
             bag.close()
-            unfinished.remove(out)
-        except BaseException as error:
-            if not bag.keep:
-                bag.discard()
-                raise
+        except FrameError as error:
+            raise FrameError(f"{error} The same command goes on from there." if bag.keep else str(error)) from error
+        finally:
             bag.abandon()
-            if isinstance(error, FrameError):
-                raise FrameError(f"{error} The same command goes on from there.") from error
-            raise
     result.warnings[:0] = notes
     result.losses += source.losses
     return result

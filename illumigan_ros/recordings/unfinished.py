@@ -40,7 +40,7 @@ class Position:
     memories: list[dict[str, np.ndarray]]
 
 
-def begin(folder: Path, key: str) -> None:
+def _begin(folder: Path, key: str) -> None:
     """Make the folder of a new bag, of which nothing is done yet: there at once with its position, or not at all.
 
     Raises FrameError if that is not possible.
@@ -92,15 +92,37 @@ def load(folder: Path, key: str) -> Position | None:
     return position
 
 
-def remove(folder: Path) -> None:
-    """Remove what was kept, as the bag is finished."""
-    for path in (folder / FILE_NAME, *parts_in(folder)):
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+@contextmanager
+def going_on(folder: Path, key: str) -> Iterator[Position]:
+    """Give the position from which a bag is to be gone on with in a folder, which is made if there is none.
+
+    Other processes are kept away from it. When the block ends, the bag is finished, and what was kept is removed; when
+    an error ends it before anything was kept, the folder is. Raises FrameError if the folder is a finished bag or
+    another one's.
+    """
+    ours = False
+    try:
+        if not folder.exists():
+            _begin(folder, key)
+            ours = True
+        with _held(folder):
+            position = load(folder, key)
+            if position is None:
+                raise FrameError(f"{folder} exists already; remove it or choose another name.")
+            ours = True
+            yield position
+            for path in (folder / FILE_NAME, *parts_in(folder)):
+                path.unlink(missing_ok=True)
+    except BaseException as error:
+        if ours and (kept := load(folder, key)) is not None and not kept.messages:
+            shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise unwritable(folder, error) from error
+        raise
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[None]:
+def _held(folder: Path) -> Iterator[None]:
     """Keep other processes from working on the same folder; raises FrameError if one does already."""
     entry = os.open(folder, os.O_RDONLY)
     try:
