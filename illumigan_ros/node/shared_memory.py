@@ -67,7 +67,7 @@ def too_small_for(frame_bytes: int) -> str:
     if segment is None or wanted <= segment:
         return ""
     return (
-        f"Frames of {frame_bytes / 1e6:.0f} MB are large for Fast DDS' shared memory of {segment / 1e6:.0f} MB: some "
+        f"Frames of {frame_bytes / 1e6:.1f} MB are large for Fast DDS' shared memory of {segment / 1e6:.1f} MB: some "
         f"may cross the loopback network in pieces. Copy config/fastdds_shm.xml, set its segment_size to {wanted}, and "
         f"name the copy in {profiles_variable()} for the camera, this node and its listeners."
     )
