@@ -93,6 +93,6 @@ def test_what_cannot_be_enhanced_is_there_as_it_came_and_the_command_ends_in_1(
     assert "could not be enhanced and are there as they came: The network answered with curves that do not" in warning
     if kind == "bag":
         with BagReader(target) as bag:
-            images = [decode(message) for message in bag.messages(["/camera/enhanced/image"])]
+            images = [decode(message) for message in bag.messages(["/enhanced/image"])]
         bright = [image.data.mean() > 1.2 * NIGHT.mean() for image in images]
         assert bright == [True, False, False, True]
