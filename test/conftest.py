@@ -1,6 +1,7 @@
 """What all tests share: one thread each, a cache of their own, a look at child processes, and tiny detectors."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +11,11 @@ import numpy as np
 import pytest
 
 pytest.register_assert_rewrite("support")
+
+# Whatever runs in the background ignores these two, and so would its children, which tests ask to end.
+for asked_to_end, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(asked_to_end) is signal.SIG_IGN:
+        signal.signal(asked_to_end, handler)
 
 CAR, PERSON = 2, 0
 TWICE = float(np.log(2))

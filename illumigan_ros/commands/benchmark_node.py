@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -90,7 +91,10 @@ def show(result: dict[str, Any]) -> None:
 
 def show_table(console: Console, result: dict[str, Any], columns: dict[str, str]) -> None:
     """Print one line for each scenario; where there is nothing to tell, the cell stays empty."""
-    table = Table("scenario", *columns)
+    table = Table(box=SIMPLE, collapse_padding=True, pad_edge=False)
+    table.add_column("scenario", no_wrap=True)
+    for title in columns:
+        table.add_column(title.replace(" ", "\n", 1), justify="right", no_wrap=True)
     for found in result["scenarios"]:
         table.add_row(found["scenario"], *(in_short(found[key]) if key in found else "" for key in columns.values()))
     console.print(table)
