@@ -1,17 +1,15 @@
 """`illumigan compare`, and its page in a real browser: one page for all tests, of a drive whose truth is known."""
 
-import io
 import re
 import shutil
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from support import commands
 
-from illumigan_ros.commands.main import main
 from illumigan_ros.compare.drive import DriveSource
 from illumigan_ros.compare.moments import choose_moments
 from illumigan_ros.compare.sources import choose_measured
@@ -28,13 +26,7 @@ BARE = ("--no-baselines", "--detector", "none")
 
 
 def illumigan(*arguments, code=0):
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", ["illumigan", "compare", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    assert (ending.value.code or 0) == code, output.getvalue()
-    return output.getvalue()
+    return commands.illumigan("compare", *arguments, code=code)
 
 
 def night(number):

@@ -1,16 +1,13 @@
 """What `illumigan view` writes into a recording for the viewer Rerun, read back from its file."""
 
-import io
-import sys
 from collections import Counter
-from contextlib import redirect_stderr, redirect_stdout
 from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
+from support import commands
 
-from illumigan_ros.commands.main import main
 from illumigan_ros.recordings.video import VideoWriter
 
 chunk = pytest.importorskip("rerun.chunk", reason="rerun-sdk is not installed, or too old to read a recording")
@@ -21,13 +18,7 @@ PICTURES = ("/input", "/enhanced", "/attention")
 
 
 def illumigan(*arguments, code=0):
-    output = io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(output), redirect_stderr(output):
-        patch.setattr(sys, "argv", ["illumigan", "view", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ending:
-            main()
-    assert (ending.value.code or 0) == code, output.getvalue()
-    return output.getvalue()
+    return commands.illumigan("view", *arguments, code=code)
 
 
 def read(path):
