@@ -45,7 +45,8 @@ class VideoFrame(NamedTuple):
 class VideoContender:
     """A method that is measured: from a frame and its time to the result.
 
-    `of_clean` makes of frames without noise what `method` should make of those with it.
+    `of_clean` makes of frames without noise what `method` should make of those with it; several may share one, which is
+    then called once a frame.
     """
 
     name: str
@@ -119,13 +120,13 @@ def open_video_contenders(models: Sequence[str], *, baselines: bool, runtime: st
         for model in dict.fromkeys(models):
             enhancer = stack.enter_context(Enhancer(model, runtime))
             how = f"{enhancer.describe()}, {enhancer.threads} threads"
+            of_clean = film(enhancer, denoise=0.0)
             for suffix, settings in (
                 ("", {}),
                 (f", {OF_ONE_FRAME}", {"denoise_over_time": 0.0}),
                 (f", {NOT_DENOISED}", {"denoise": 0.0}),
             ):
-                method, of_clean = (film(enhancer, **each) for each in (settings, {"denoise": 0.0}))
-                contenders.append(VideoContender(names[model] + suffix, method, of_clean, how))
+                contenders.append(VideoContender(names[model] + suffix, film(enhancer, **settings), of_clean, how))
         yield contenders
 
 
@@ -170,13 +171,18 @@ def evaluate_video(
         seen = guide(frame.bgr if frame.clean is None else frame.clean)
         follows = seen_before is not None and seen_before.shape == seen.shape
         motion = see_motion(seen_before, seen) if follows and seen_before is not None else None
-        made = {}
+        made: dict[str, np.ndarray] = {}
+        clean: dict[Method, np.ndarray] = {}
         for contender in contenders:
             begin = time.perf_counter()
             made[contender.name] = contender.method(frame.bgr, frame.stamp)
             spent = (time.perf_counter() - begin) * 1e3
-            clean = None if frame.clean is None else contender.of_clean(frame.clean, frame.stamp)
-            values = {"ms": spent, **measure_frame(frame.bgr, made[contender.name], clean)}
+            if frame.clean is not None and contender.of_clean not in clean:
+                clean[contender.of_clean] = contender.of_clean(frame.clean, frame.stamp)
+            values = {
+                "ms": spent,
+                **measure_frame(frame.bgr, made[contender.name], clean.get(contender.of_clean)),
+            }
             before = made_before.get(contender.name)
             values |= {"warped_error": math.nan, "flicker": math.nan}
             if motion is not None and before is not None:
