@@ -26,9 +26,10 @@ HIDDEN = 0.5  # levels of noise, at most as much as is seen, that compression ha
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
-FLATTEST = 1 / 3  # share of the pieces that tell the noise
-UNBIAS = 1.12  # as the flattest pieces of pure noise are less noisy than the others
-TEXTURE = 0.3  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
+BLACKEST, DARKER = 0.1, 0.5  # share of pieces that are too black, as black cuts noise off; share up to which all are dark
+FLATTEST = 0.15  # share of these that tell the noise
+UNBIAS = 1.18  # as the flattest pieces of pure noise are less noisy than the others
+TEXTURE = 0.5  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
 DARK = 48  # levels below which curves are so steep that blocks show
 SOME, MOST = 0.4, 0.7  # share of dark pieces of one level from which on they are blocks, too
 UNSEEN, SEEN = 1.8, 3.0  # steps at the edges of blocks, in those inside, from which on blocks begin to show, and do
@@ -82,7 +83,7 @@ def plan_denoising(noise: Noise, surroundings: np.ndarray, steps: int, offset: n
 
 
 def estimate_noise(frame: np.ndarray) -> Noise:
-    """Return how noisy a frame is, from short pieces of some of its rows: the flattest of those that are dark.
+    """Return how noisy a frame is, from short pieces of some of its rows: the flattest of those that are dark, not black.
 
     Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
@@ -98,7 +99,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
         return NONE
     open_kernels().denoise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
     levels, near, far = pieces.reshape(3, -1)
-    is_dark = levels <= smallest(levels, 0.5)
+    is_dark = (levels >= smallest(levels, BLACKEST)) & (levels <= smallest(levels, DARKER))
     near, far = near[is_dark], far[is_dark]
     is_flat = far <= smallest(far, FLATTEST)
     energy, wide = (float(of[is_flat].mean() / PIECE) ** 2 * (math.pi / 2) / 6 for of in (near, far))
