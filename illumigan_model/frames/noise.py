@@ -26,7 +26,8 @@ HIDDEN = 0.5  # levels of noise, at most as much as is seen, that compression ha
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
-BLACKEST, DARKER = 0.1, 0.5  # share of pieces that are too black, as black cuts noise off; share up to which all are dark
+# Shares of the pieces: so many are too black to tell, as black cuts noise off; up to here they are dark.
+BLACKEST, DARKER = 0.1, 0.5
 FLATTEST = 0.15  # share of these that tell the noise
 UNBIAS = 1.18  # as the flattest pieces of pure noise are less noisy than the others
 TEXTURE = 0.5  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
@@ -83,7 +84,7 @@ def plan_denoising(noise: Noise, surroundings: np.ndarray, steps: int, offset: n
 
 
 def estimate_noise(frame: np.ndarray) -> Noise:
-    """Return how noisy a frame is, from short pieces of some of its rows: the flattest of those that are dark, not black.
+    """Return how noisy a frame is, from short pieces of some of its rows: the flattest of the dark ones.
 
     Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
