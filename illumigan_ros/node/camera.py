@@ -82,11 +82,12 @@ class Camera:
         if self._image is None:
             if is_wanted:
                 self._subscribe()
-            elif self._is_untidy:  # by now, the executor has let go of the subscription
-                give_back()
+            elif self._is_untidy:
+                give_back()  # once more, as by now the executor has let go of the subscription
             self._is_untidy = False
         elif now - self._wanted_at > LINGER:
             self.stop()
+            give_back()
             self._is_untidy = True
         else:
             self._image.follow()

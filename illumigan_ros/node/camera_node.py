@@ -178,6 +178,7 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self.streams, self._healths = {}, {}
         self._close()
         self._configured = False
+        give_back()  # a camera and its callbacks hold each other, and with them the memory of whole frames
         self._is_untidy = True
 
     def _stop(self) -> None:
@@ -191,9 +192,9 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
 
     def _look(self) -> None:
         self.watchdog.rearm()
-        if self._is_untidy:  # by now, the executor has let go of the subscriptions that were released
+        if self._is_untidy:
             self._is_untidy = False
-            give_back()  # a camera and its callbacks hold each other, and with them the memory of whole frames
+            give_back()  # once more, as by now the executor has let go of the subscriptions, too
         for stream in self.streams.values():
             stream.look()
 
