@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from illumigan_ros.node.process import deadline
+from illumigan_ros.node.shared_memory import require_a_start
 
 if TYPE_CHECKING:
     from rclpy.executors import Executor
@@ -49,8 +50,12 @@ class RosGraph:
 
 @contextmanager
 def ros_graph(environment: Mapping[str, str]) -> Iterator[RosGraph]:
-    """Give the graph of the processes that run in an environment, which becomes that of this process, too."""
+    """Give the graph of the processes that run in an environment, which becomes that of this process, too.
+
+    Raises IllumiganError where ROS cannot start.
+    """
     os.environ.update(environment)
+    require_a_start()
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions

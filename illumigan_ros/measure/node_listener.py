@@ -9,7 +9,6 @@ import json
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +32,6 @@ def main() -> None:
     with ros_node("listener", []) as node:
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
-        from rclpy.executors import ExternalShutdownException
         from sensor_msgs.msg import Image
 
         def listen(name: str) -> None:
@@ -45,9 +43,12 @@ def main() -> None:
         for name in names:
             listen(name)
         node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
-        with suppress(ExternalShutdownException):
+        try:
             while rclpy.ok():
                 rclpy.spin_once(node, timeout_sec=POLL)
+        except Exception:
+            if rclpy.ok():  # the signal makes whatever is under way fail
+                raise
     out.write_text(json.dumps({"frames": frames, "told": told}))
 
 

@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
+from illumigan_ros.measure import soak_growth
 from illumigan_ros.measure.soak_deeds import ACTIVATE, CLEANUP, CONFIGURE, DEACTIVATE, Deeds
 from illumigan_ros.measure.soak_memory import full_shm, have_own_shm
 from illumigan_ros.measure.soak_node import NodeProcess, Size
 from illumigan_ros.node.environment import ros_environment
+from illumigan_ros.node.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,11 +37,11 @@ END = 15.0  # seconds after which a node that hangs must have ended
 REST_PERIOD = 15.0  # seconds between two looks at what is left of a node that is not configured
 RESPAWN = 0.2  # seconds, as in the launch file
 WARM_UP = 0.3  # share of the time after which memory, threads and descriptors must no longer grow
-MOST_GROWTH = 1.0  # MB a minute, at rest; more must be beyond doubt, at two standard errors
-LEAST_SPAN = 120.0  # seconds over which growth can be told
-MOST_LEFT = Size(rss_mb=5.0, threads=2, descriptors=4)  # by all the cycles of configure and cleanup
+CALM = 0.5  # seconds in which a node that is no longer configured gives its memory back
+OWN_HANG = 60.0  # seconds after which this process ends itself, as the middleware may hang in it, too
+MOST_LEFT = Size(own_mb=5.0, shared_mb=70.0, threads=2, descriptors=4, segments=2)  # by all cycles of configure
 MOST_IN_WORK = 3  # frames of a camera: in its callback, in its slot, in the worker
-SPARE = 12  # threads or descriptors that may come and go
+SPARE = 12  # threads, descriptors or segments that may come and go
 FULL_SECONDS = 2.0
 
 
@@ -50,6 +52,7 @@ class Soak:
         from diagnostic_msgs.msg import DiagnosticArray
 
         self.node, self.process, self.deeds = node, process, deeds
+        self.watchdog = Watchdog(OWN_HANG)
         self.breaches: list[str] = []
         self.notes: list[str] = []
         self.sizes: list[tuple[float, Size]] = []  # seconds since the start
@@ -81,7 +84,7 @@ class Soak:
 
     def rest(self) -> None:
         """Take the node down and see what is left of it, then up again."""
-        if self._changed(DEACTIVATE, CLEANUP) and (size := self.process.size()):
+        if self._changed(DEACTIVATE, CLEANUP) and (size := self._calm_size()):
             self.at_rest.append((self.elapsed(), size))
         self._changed(CONFIGURE, ACTIVATE)
         self._rest_due = self.elapsed() + REST_PERIOD
@@ -131,7 +134,7 @@ class Soak:
         for _ in range(times):
             if self.breaches or not self._changed(DEACTIVATE, CLEANUP):
                 return
-            size = self.process.size()
+            size = self._calm_size()
             sizes += [size] if size else []
             self._changed(CONFIGURE, ACTIVATE)
             for _ in range(3):
@@ -153,18 +156,14 @@ class Soak:
         if not self.counts:
             self.breaches.append("no diagnostics came")
         warm = WARM_UP * self.elapsed()
-        calm = [(seconds, size.rss_mb) for seconds, size in self.at_rest if seconds > warm]
-        if len(calm) > 4 and calm[-1][0] - calm[0][0] > LEAST_SPAN:
-            moments, megabytes = np.array(calm).T
-            (growth, _), spread = np.polyfit(moments, megabytes, 1, cov=True)
-            growth, doubt = 60 * growth, 60 * float(np.sqrt(spread[0, 0]))
-            told = f"memory at rest grows by {growth:.2f} MB a minute (standard error {doubt:.2f})"
-            self.notes.append(told)
-            if growth - 2 * doubt > MOST_GROWTH:
-                self.breaches.append(told)
+        growth = soak_growth.growth([(seconds, size.own_mb) for seconds, size in self.at_rest if seconds > warm])
+        if growth is not None:
+            self.notes.append(str(growth))
+            if growth.is_too_much:
+                self.breaches.append(str(growth))
         late = [size for seconds, size in self.sizes if seconds > warm]
         half = len(late) // 2
-        for name in ("threads", "descriptors") if len(late) > 10 else ():
+        for name in ("threads", "descriptors", "segments") if len(late) > 10 else ():
             first, last = (np.median([getattr(size, name) for size in part]) for part in (late[:half], late[half:]))
             if last > first + SPARE:
                 self.breaches.append(f"{name} grow from {first:g} to {last:g}")
@@ -178,7 +177,8 @@ class Soak:
         lines += [f"  {note}" for note in self.notes]
         lines += [f"  {name}: {dict(counts)}, as far as told" for name, counts in self.totals.items()]
         if self.at_rest:
-            lines.append("  MB at rest: " + " ".join(f"{size.rss_mb:.0f}" for _, size in self.at_rest))
+            lines.append("  MB at rest: " + " ".join(f"{size.own_mb:.0f}" for _, size in self.at_rest))
+            lines.append("  and shared: " + " ".join(f"{size.shared_mb:.0f}" for _, size in self.at_rest))
         if self.sizes:
             sizes = [size for _, size in self.sizes]
             largest = Size(*(max(values) for values in zip(*sizes, strict=True)))
@@ -201,9 +201,14 @@ class Soak:
         )
         return False
 
+    def _calm_size(self) -> Size | None:
+        self._spin(CALM)
+        return self.process.size()
+
     def _spin(self, seconds: float) -> None:
         import rclpy
 
+        self.watchdog.rearm()
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
             rclpy.spin_once(self.node, timeout_sec=left)
@@ -238,7 +243,8 @@ class Soak:
 
 
 def _told(size: Size) -> str:
-    return f"{size.rss_mb:.0f} MB, {size.threads} threads, {size.descriptors} descriptors"
+    memory = f"{size.own_mb:.0f} MB and {size.shared_mb:.0f} MB in {size.segments} shared segments"
+    return f"{memory}, {size.threads} threads, {size.descriptors} descriptors"
 
 
 def _phases(run: Soak, seconds: float, restart_seconds: float, can_fill: bool) -> list[Callable[[], None]]:
@@ -256,6 +262,7 @@ def soak(
     seconds: Annotated[float, typer.Option(help="How long, before the cycles at the end.")] = 600.0,
     seed: Annotated[int, typer.Option(help="What decides what happens.")] = 0,
     restart_seconds: Annotated[float, typer.Option(help="When frames must be back after the node hung.")] = 8.0,
+    leak: Annotated[float, typer.Option(help="What the node is made to lose, MB a minute, to see it found.")] = 0.0,
 ) -> None:
     """Do everything to a node that robots do, and report; exit code 1 on any breach."""
     import os
@@ -264,7 +271,7 @@ def soak(
     import rclpy
 
     os.environ.update(ros_environment())
-    process = NodeProcess()
+    process = NodeProcess(leak)
     rclpy.init()
     with ExitStack() as stack:
         stack.callback(rclpy.try_shutdown)
@@ -272,6 +279,8 @@ def soak(
         stack.callback(node.destroy_node)
         deeds = Deeds(node, random.Random(seed))
         run = Soak(node, process, deeds)
+        run.watchdog.start()
+        stack.callback(run.watchdog.stop)
         try:
             run.wait_for_node()
             deeds.want_outputs()

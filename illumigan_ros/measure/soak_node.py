@@ -10,14 +10,21 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from illumigan_ros.node.shared_memory import FOLDER
+
 KEPT_LINES = 200
 STOP_SECONDS = 20
 PARAMETERS = ("cameras:=[front, rear]", "diagnostics_period:=0.5", "runtime:=onnxruntime")
 
+# What a process of ours does first, so that none is left where the run itself is killed.
+ENDS_WITH_PARENT = "import ctypes, signal; ctypes.CDLL(None).prctl(1, signal.SIGKILL)"  # PR_SET_PDEATHSIG
+
 # The node, with a network that fails on some frames: at the interface of runtimes, as a broken driver would. SIGUSR1
-# makes it hang as a call into the middleware does: in C, with Python's lock held.
-PROGRAM = """
-import ctypes, random, signal, sys
+# makes it hang as a call into the middleware does: in C, with Python's lock held. Its first argument is what it is to
+# lose, in MB a minute.
+PROGRAM = f"""
+{ENDS_WITH_PARENT}
+import random, sys, threading, time
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.onnx_runtime import OnnxRuntime
 from illumigan_ros.node import enhance_node
@@ -29,6 +36,13 @@ def sometimes(self, image):
         raise ModelError("It was made to fail on this frame.")
     return infer(self, image) * (float("nan") if chance.random() < 0.02 else 1)
 
+def lose(each_second, lost=[]):
+    while True:
+        lost.append(b"x" * each_second)
+        time.sleep(1)
+
+if each_second := round(float(sys.argv.pop(1)) * 2**20 / 60):
+    threading.Thread(target=lose, args=[each_second], daemon=True).start()
 OnnxRuntime.infer = sometimes
 signal.signal(signal.SIGUSR1, lambda *_: ctypes.PyDLL(None).pause())
 sys.exit(enhance_node.main())
@@ -36,25 +50,28 @@ sys.exit(enhance_node.main())
 
 
 class Size(NamedTuple):
-    """What the process takes."""
+    """What the process takes: memory of its own, and shared memory, which is in segments of any process."""
 
-    rss_mb: float
+    own_mb: float
+    shared_mb: float
     threads: int
     descriptors: int
+    segments: int
 
 
 class NodeProcess:
-    """The process, from its start on; `said` are the last lines of its stderr."""
+    """The process, from its start on, made to lose so many MB a minute; `said` are the last lines of its stderr."""
 
-    def __init__(self) -> None:
+    def __init__(self, leak: float = 0.0) -> None:
         self.said: list[str] = []
+        self._leak = leak
         self.start()
 
     def start(self) -> None:
         """Start it, or start it anew."""
         arguments = ["--ros-args", *(word for parameter in PARAMETERS for word in ("-p", parameter))]
         environment = {name: value for name, value in os.environ.items() if name != "_ROS_WHEELS_BOOTSTRAP_COMPLETE"}
-        command = [sys.executable, "-c", PROGRAM, *arguments]
+        command = [sys.executable, "-c", PROGRAM, str(self._leak), *arguments]
         self._process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         assert self._process.stderr is not None
         os.set_blocking(self._process.stderr.fileno(), False)
@@ -78,8 +95,10 @@ class NodeProcess:
         folder = Path("/proc") / str(self._process.pid)
         try:
             lines = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+            rss, shared = (int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "RssShmem"))
             descriptors = len(list((folder / "fd").iterdir()))
-            return Size(int(lines["VmRSS"].split()[0]) / 1024, int(lines["Threads"]), descriptors)
+            segments = (folder / "maps").read_text().count(str(FOLDER))
+            return Size(rss - shared, shared, int(lines["Threads"]), descriptors, segments)
         except (OSError, KeyError):
             return None
 

@@ -57,6 +57,7 @@ class Camera:
         self._image: FollowingSubscription | None = None
         self._info: FollowingSubscription | None = None
         self._wanted_at = 0.0
+        self._is_untidy = False
 
     @property
     def is_subscribed(self) -> bool:
@@ -81,9 +82,13 @@ class Camera:
         if self._image is None:
             if is_wanted:
                 self._subscribe()
+            elif self._is_untidy:
+                give_back()  # once more, as by now the executor has let go of the subscription
+            self._is_untidy = False
         elif now - self._wanted_at > LINGER:
             self.stop()
             give_back()
+            self._is_untidy = True
         else:
             self._image.follow()
             if self._info is not None:

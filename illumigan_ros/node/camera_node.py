@@ -54,6 +54,7 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self._healths: dict[str, CameraHealth] = {}
         self._worker: FrameWorker | None = None
         self._told_at = 0.0
+        self._is_untidy = False
         for service in self.services:
             if service.srv_type is ChangeState:
                 service.callback = always_answered(self, service.callback)
@@ -178,6 +179,7 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self._close()
         self._configured = False
         give_back()  # a camera and its callbacks hold each other, and with them the memory of whole frames
+        self._is_untidy = True
 
     def _stop(self) -> None:
         for stream in self.streams.values():
@@ -190,6 +192,9 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
 
     def _look(self) -> None:
         self.watchdog.rearm()
+        if self._is_untidy:
+            self._is_untidy = False
+            give_back()  # once more, as by now the executor has let go of the subscriptions, too
         for stream in self.streams.values():
             stream.look()
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from illumigan_model.errors import IllumiganError, first_line
-from illumigan_ros.node.shared_memory import make_room
+from illumigan_ros.node.shared_memory import make_room, require_a_start
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -19,7 +19,8 @@ SHUTDOWN_SECONDS = 10
 
 
 def start_ros(arguments: Sequence[str] | None) -> None:
-    """Initialise rclpy; raises IllumiganError where it is missing, or refuses the arguments or a parameter file."""
+    """Initialise rclpy; raises IllumiganError where it cannot start, or refuses the arguments or a parameter file."""
+    require_a_start()
     make_room()
     # Pip's ROS wheels keep their resource index in the environment's prefix; a sourced distribution sets this itself.
     os.environ.setdefault("AMENT_PREFIX_PATH", sys.prefix)

@@ -1,4 +1,4 @@
-"""Fast DDS' shared memory: whether there is room for it, and whether frames fit into it.
+"""/dev/shm: whether ROS can start there, whether there is room for Fast DDS, and whether frames fit into its segment.
 
 Each participant lays out a segment in /dev/shm when it is made. A process that is killed, or ends itself because it
 hangs, leaves its segment behind; where /dev/shm is full, frames cross the loopback network in pieces.
@@ -15,14 +15,33 @@ from contextlib import suppress
 from pathlib import Path
 from xml.etree import ElementTree
 
+from illumigan_model.errors import IllumiganError
 from illumigan_ros.node.environment import profiles_variable, runs_fast_dds
 
 FOLDER = Path("/dev/shm")
 DEFAULT_SEGMENT = 1 << 19  # bytes, where no profile says otherwise
 PORTS = 1 << 23  # bytes beside the segment: the ports of this process and of those that come after it
+_TRACING = r"lttng-ust-wait-\d+"  # a file of one page, and another one for the user, named with the number of the user
 _SEGMENT = re.compile("fastdds_[0-9a-f]{16}")
 OLD = 10.0  # seconds after which a segment without an owner is a dead one, and not one that is just being made
 FRAMES_AT_ONCE = 3  # one that a listener reads, one that is kept for the next, one that is being written
+
+
+def require_a_start() -> None:
+    """
+    Raise IllumiganError where importing ROS would end the process by SIGBUS; the segments of the dead go before that.
+
+    LTTng, by which ROS is traced, reads from pages in /dev/shm that the kernel cannot give where it is full to the last
+    byte. Fast DDS makes sure of its memory before it uses it, and does without otherwise.
+    """
+    if not FOLDER.is_dir() or _can_be_traced():
+        return
+    remove_dead_segments()
+    if not _can_be_traced():
+        raise IllumiganError(
+            "/dev/shm is full to the last byte, and ROS 2 cannot start without two pages there: see what fills it "
+            "(ls -lS /dev/shm), or make it larger (docker run --shm-size=512m)."
+        )
 
 
 def make_room() -> None:
@@ -93,5 +112,16 @@ def remove_dead_segments() -> int:
 
 
 def _has_room() -> bool:
+    return _free_bytes() >= (segment_bytes() or 0) + PORTS
+
+
+def _can_be_traced() -> bool:
+    there = [path.name for path in FOLDER.glob("lttng-ust-wait-*") if path.stat().st_blocks]  # else it has no page yet
+    kinds = (_TRACING, f"{_TRACING}-{os.getuid()}")
+    missing = sum(not any(re.fullmatch(kind, name) for name in there) for kind in kinds)
+    return _free_bytes() >= missing * os.sysconf("SC_PAGE_SIZE")
+
+
+def _free_bytes() -> int:
     disk = os.statvfs(FOLDER)
-    return disk.f_bavail * disk.f_frsize >= (segment_bytes() or 0) + PORTS
+    return disk.f_bavail * disk.f_frsize

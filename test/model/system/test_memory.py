@@ -8,7 +8,8 @@ import pytest
 
 from illumigan_ros.node.environment import MALLOC
 
-PROGRAM = """
+MEGABYTES_GIVEN_BACK = """
+import threading
 from pathlib import Path
 from illumigan_model.system.memory import give_back
 
@@ -16,19 +17,31 @@ class Cycle:
     def __init__(self):
         self.itself, self.frame = self, bytes([1]) * (50 << 20)
 
+def work():
+    frames = [bytes([1]) * (1 << 20) for _ in range(50)]
+
 def megabytes():
     return int(next(l for l in Path("/proc/self/status").read_text().splitlines() if "VmRSS" in l).split()[1]) >> 10
 
-Cycle()
 before = megabytes()
+{leave}
+most = megabytes()
 give_back()
-print(before - megabytes())
+print(most - before, most - megabytes())
 """
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is on Linux")
-def test_a_frame_that_only_refers_to_itself_is_given_back():
+@pytest.mark.parametrize(
+    "leave",
+    ["Cycle()", "thread = threading.Thread(target=work); thread.start(); thread.join()"],
+    ids=["a frame that only refers to itself", "the frames of a thread"],
+)
+def test_memory_is_given_back(leave):
+    program = MEGABYTES_GIVEN_BACK.format(leave=leave)
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], env=os.environ | MALLOC, capture_output=True, text=True, check=True
+        [sys.executable, "-c", program], env=os.environ | MALLOC, capture_output=True, text=True, check=True
     )
-    assert int(done.stdout) >= 49
+    taken, given_back = map(int, done.stdout.split())
+    assert taken >= 49
+    assert given_back >= 49

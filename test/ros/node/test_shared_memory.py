@@ -2,13 +2,18 @@
 
 import fcntl
 import os
+import shutil
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from illumigan_ros.node import shared_memory
 from illumigan_ros.node.shared_memory import make_room, segment_bytes, too_small_for
 
+ROOT = Path(__file__).parents[3]
 LIVING, DEAD, NEW = (f"fastdds_{digit * 16}" for digit in "abc")
 
 
@@ -74,3 +79,49 @@ def test_a_node_warns_once_about_frames_that_do_not_fit(bench, monkeypatch):
     one.wait(lambda: told)
     one.wait(lambda: len(one.statuses()) > 5)
     assert told == [4 * 48 * 64]
+
+
+ALONE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
+FILLED = """
+mount -t tmpfs -o size=1m illumigan /dev/shm && head -c $((1048576 - $0)) /dev/zero > /dev/shm/filler && exec "$@"
+"""
+A_NODE = """
+from illumigan_ros.node.process import ros_node
+with ros_node("any", []) as node:
+    print("It runs.")
+"""
+may_mount = pytest.mark.skipif(
+    shutil.which("unshare") is None
+    or subprocess.run([*ALONE, FILLED, "0", "true"], capture_output=True, check=False).returncode != 0,
+    reason="a /dev/shm to fill is mounted in a namespace of its own, which this machine or container does not permit",
+)
+
+
+def with_free_bytes(free: int, *command: str | Path) -> subprocess.CompletedProcess:
+    """Run a command where /dev/shm has so many bytes left, which is a megabyte and has no traces of ROS in it."""
+    whole = [*ALONE, FILLED, str(free), sys.executable, *command]
+    return subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
+
+
+@may_mount
+@pytest.mark.parametrize("executable", sorted((ROOT / "illumigan_ros/executables").glob("*_*")), ids=os.path.basename)
+def test_where_dev_shm_is_full_to_the_last_byte_an_executable_says_so_and_the_launch_file_tries_again(executable):
+    ended = with_free_bytes(4096, executable)
+    assert ended.returncode == 1
+    (sentence,) = ended.stderr.splitlines()
+    assert sentence.startswith("error: /dev/shm is full to the last byte")
+
+
+@may_mount
+def test_with_two_pages_left_in_dev_shm_ros_starts_without_shared_memory():
+    ended = with_free_bytes(8192, "-c", A_NODE)
+    assert (ended.returncode, ended.stdout) == (0, "It runs.\n"), ended.stderr
+    assert "/dev/shm is full, so frames cross the loopback network" in ended.stderr
+
+
+@may_mount
+def test_a_page_that_was_promised_but_never_given_is_no_start():
+    promised = "/dev/shm/lttng-ust-wait-6 /dev/shm/lttng-ust-wait-6-0"
+    code = f"import os; os.system('truncate -s 4096 {promised}')\n{A_NODE}"
+    ended = with_free_bytes(0, "-c", code)
+    assert "IllumiganError: /dev/shm is full to the last byte" in ended.stderr
