@@ -49,6 +49,7 @@ setup(
         "typer>=0.15.4",
         "rich>=12",
         "mcap>=1.1",
+        "isal>=1.6; platform_machine in 'x86_64 aarch64'",  # else zlib
         "zstandard>=0.18",
         "lz4>=3.1",
         "rosbags>=0.11.6",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 
@@ -69,13 +70,14 @@ def plan(width: int, height: int) -> Plan:
 
 @lru_cache(maxsize=16)
 def blocks(width: int, height: int, rows: int) -> tuple[Block, ...]:
-    """Cut a frame into blocks of at most so many rows, from top to bottom."""
+    """Cut a frame into blocks of at most so many rows, from top to bottom; those between two tile rows are alike."""
     tiles = plan(width, height).tile
     cut: list[Block] = []
-    while not cut or cut[-1].last < height:
-        first = cut[-1].last if cut else 0
-        end = int(np.searchsorted(tiles, tiles[first], side="right"))
-        cut.append(Block(int(tiles[first]), first, min(first + rows, end)))
+    for tile in np.unique(tiles).tolist():
+        first, last = (int(np.searchsorted(tiles, tile, side=side)) for side in ("left", "right"))
+        parts = -(-(last - first) // rows)
+        ends = [first + part * (last - first) // parts for part in range(parts + 1)]
+        cut += [Block(tile, *between) for between in pairwise(ends)]
     return tuple(cut)
 
 

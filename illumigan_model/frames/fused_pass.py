@@ -22,8 +22,8 @@ from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
 
-BLOCK_PIXELS = 1 << 15
-BLOCKS_AHEAD = 16
+BLOCK_PIXELS = 1 << 16
+BLOCKS_AHEAD = 8
 
 
 class Slot:
@@ -56,7 +56,7 @@ def new_scratch(rows: int, width: int, steps: int) -> Scratch:
         luma=np.empty((rows + 4, width + 4), np.float32),
         fresh=np.empty((rows, width), np.float32),
         lines=np.empty((5, width + 2), np.float32),
-        planes=np.empty((14, width), np.float32),
+        planes=np.empty((9, width), np.float32),
         drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
         table=np.empty((3, SPANS, steps), np.uint32),
         wide=np.empty((2, width), np.float32),

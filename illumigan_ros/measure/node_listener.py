@@ -15,8 +15,6 @@ from typing import Any
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.cdr import header_stamp_ns
 
-POLL = 0.05  # seconds
-
 
 def main() -> None:
     """Listen until the end is asked for, then write JSON: for each camera, [stamp, arrival] in ns, and what it told."""
@@ -30,8 +28,8 @@ def main() -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # rclpy's own handler ends the spinning, and nothing else
     with ros_node("listener", []) as node:
-        import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
+        from rclpy.executors import SingleThreadedExecutor
         from sensor_msgs.msg import Image
 
         def listen(name: str) -> None:
@@ -43,11 +41,12 @@ def main() -> None:
         for name in names:
             listen(name)
         node.create_subscription(DiagnosticArray, "/diagnostics", on_diagnostics, 10)
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
         try:
-            while rclpy.ok():
-                rclpy.spin_once(node, timeout_sec=POLL)
+            executor.spin()
         except Exception:
-            if rclpy.ok():  # the signal makes whatever is under way fail
+            if node.context.ok():  # the signal makes whatever is under way fail
                 raise
     out.write_text(json.dumps({"frames": frames, "told": told}))
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import cv2
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -25,6 +26,7 @@ def run(make_node: Callable[[], CameraNode[Any]], args: list[str] | None = None)
     # Ctrl-C under ros2 launch comes twice, from the terminal and from launch. rclpy's own handler ends the spinning;
     # without Python's, no KeyboardInterrupt can hit the cleaning up.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)  # it has a millisecond's work at a time: to share that out is to wait for a core that is busy
     node = None
     try:
         start_ros(args)

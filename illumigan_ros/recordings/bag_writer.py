@@ -87,10 +87,13 @@ class BagWriter:
             self._channels[topic] = self._file.add_channel(topic, msgtype, definition, qos, language)
             self._entries[topic] = (qos, described.digest or digest)
 
-    def write(self, topic: str, time_ns: int, raw: bytes | memoryview) -> None:
-        """Append the CDR bytes of one message; raises FrameError when the disk takes no more."""
+    def write(self, topic: str, time_ns: int, *raw: bytes | memoryview) -> None:
+        """Append the CDR bytes of one message, in one part or several; raises FrameError when the disk takes no more.
+
+        They must not change until the next `flush`.
+        """
         try:
-            self._file.write(self._channels[topic], max(0, time_ns), raw)
+            self._file.write(self._channels[topic], max(0, time_ns), *raw)
         except OSError as error:
             raise self._full(error) from error
 

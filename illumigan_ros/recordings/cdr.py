@@ -44,9 +44,12 @@ def restamped(raw: bytes | memoryview, stamp_ns: int) -> bytes:
 
 
 def decode(message: BagMessage) -> Any:
-    """Turn CDR bytes into an object with the message's fields (arrays as numpy); raises FrameError if they are cut."""
+    """Turn CDR bytes into an object with the message's fields; its arrays are numpy's, and views of these bytes.
+
+    Raises FrameError if they are cut.
+    """
     try:
-        return typestore().deserialize_cdr(message.raw, message.msgtype)
+        return typestore().deserialize_cdr(memoryview(message.raw), message.msgtype)  # of bytes, it copies all
     except Exception as error:
         raise FrameError(
             f"A message on {message.topic} is damaged ({first_line(error)}); skip it or record anew."
@@ -55,6 +58,11 @@ def decode(message: BagMessage) -> Any:
 
 def image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str = "camera") -> bytes:
     """Serialise a picture, uint8 HxWx3 BGR (bgr8) or HxW (mono8), as a sensor_msgs/Image."""
+    return b"".join(image_parts(picture, stamp_ns, frame_id))
+
+
+def image_parts(picture: np.ndarray, stamp_ns: int, frame_id: str) -> tuple[bytes, memoryview]:
+    """Return what `image_cdr` does as two parts, of which the second is the memory of the picture itself."""
     height, width = picture.shape[:2]
     message = typestore().types[IMAGE](
         header=_header(stamp_ns, frame_id),
@@ -68,9 +76,10 @@ def image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str = "camera") -> b
     return _with_data(message, IMAGE, np.ascontiguousarray(picture).reshape(-1))
 
 
-def compressed_image_cdr(picture: np.ndarray, stamp_ns: int, frame_id: str, kind: str) -> bytes:
+def compressed_image_parts(picture: np.ndarray, stamp_ns: int, frame_id: str, kind: str) -> tuple[bytes, memoryview]:
     """Serialise a picture, uint8 HxWx3 BGR or HxW, as a sensor_msgs/CompressedImage, a "jpeg" of quality 90 or a "png".
 
+    The second part of the message is its data.
     Its format is what image_transport writes, such as "bgr8; jpeg compressed bgr8".
     """
     options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if kind == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, PNG_EFFORT]
@@ -88,10 +97,10 @@ def _encoding(picture: np.ndarray) -> str:
     return "bgr8" if picture.ndim == 3 else "mono8"
 
 
-def _with_data(message: Any, msgtype: str, data: np.ndarray) -> bytes:
-    """Serialise a message whose last field is `data`, empty as yet, with these bytes in it, which are copied once."""
+def _with_data(message: Any, msgtype: str, data: np.ndarray) -> tuple[bytes, memoryview]:
+    """Serialise a message whose last field is `data`, empty as yet, with these bytes in it, which are a part of it."""
     head = bytes(typestore().serialize_cdr(message, msgtype))
-    return b"".join([head[: -_LENGTH.size], _LENGTH.pack(data.size), data.data])
+    return head[: -_LENGTH.size] + _LENGTH.pack(data.size), data.data
 
 
 def camera_info_cdr(width: int, height: int, stamp_ns: int, frame_id: str = "camera") -> bytes:

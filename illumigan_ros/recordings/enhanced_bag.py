@@ -23,7 +23,7 @@ from illumigan_ros.node.white_level import WhiteLevelWatch
 from illumigan_ros.recordings import unfinished
 from illumigan_ros.recordings.bag_cameras import Camera, plan_cameras
 from illumigan_ros.recordings.bag_writer import BagWriter
-from illumigan_ros.recordings.cdr import COMPRESSED_IMAGE, IMAGE, compressed_image_cdr, decode, image_cdr
+from illumigan_ros.recordings.cdr import COMPRESSED_IMAGE, IMAGE, compressed_image_parts, decode, image_parts
 from illumigan_ros.recordings.footage import NANOSECONDS
 from illumigan_ros.recordings.messages import BagMessage, BagTopic
 from illumigan_ros.recordings.offline import BatchResult
@@ -226,8 +226,8 @@ class _Conversion:
     def _write(self, topic: str, picture: np.ndarray, time_ns: int, stamp_ns: int, frame_id: str) -> None:
         kind = self._options.compressed
         header = (stamp_ns, frame_id)
-        raw = compressed_image_cdr(picture, *header, kind) if kind else image_cdr(picture, *header)
-        self._bag.write(topic, time_ns, raw)
+        raw = compressed_image_parts(picture, *header, kind) if kind else image_parts(picture, *header)
+        self._bag.write(topic, time_ns, *raw)
 
     def _keep(self, messages: int) -> None:
         """Keep this position, once all up to it is in the file."""

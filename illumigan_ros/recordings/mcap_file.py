@@ -7,7 +7,6 @@ the schemas, channels and messages, each followed by its message indexes, then t
 from __future__ import annotations
 
 import struct
-import zlib
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,6 +17,8 @@ from mcap.data_stream import RecordBuilder
 from mcap.opcode import Opcode
 from mcap.records import Channel, ChunkIndex, DataEnd, Footer, Header, McapRecord, MessageIndex, Schema, Statistics
 
+from illumigan_model.system.checksum import crc32
+from illumigan_model.system.page_cache import CacheTrail
 from illumigan_ros.recordings.mcap_chunks import chunks_up_to
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -55,6 +56,7 @@ class McapFile:
         """
         self._file = path.open("xb" if end is None else "r+b", buffering=0)
         self._end = 0
+        self._trail = CacheTrail(self._file.fileno())
         self._schemas: list[Schema] = []
         self._channels: list[Channel] = []
         self._chunk = _Chunk()
@@ -101,13 +103,17 @@ class McapFile:
         self._chunk.add(_bytes(channel))
         return number
 
-    def write(self, channel: int, time_ns: int, raw: bytes | memoryview) -> None:
-        """Append one message; `time_ns` (0 .. 2^64 - 1) is when it was recorded."""
-        if self._chunk.size + len(raw) > CHUNK_BYTES:  # so that a full disk costs as few messages as it can
+    def write(self, channel: int, time_ns: int, *raw: bytes | memoryview) -> None:
+        """Append one message; `time_ns` (0 .. 2^64 - 1) is when it was recorded.
+
+        Its bytes may come in several parts, which are not put together; they must not change until the next `flush`.
+        """
+        size = sum(map(len, raw))
+        if self._chunk.size + size > CHUNK_BYTES:  # so that a full disk costs as few messages as it can
             self.flush()
         self._chunk.indexes.setdefault(channel, []).append((time_ns, self._chunk.size))
-        head = MESSAGE_HEAD.pack(Opcode.MESSAGE, MESSAGE_HEAD.size - 9 + len(raw), channel, 0, time_ns, time_ns)
-        self._chunk.add(head, raw)
+        head = MESSAGE_HEAD.pack(Opcode.MESSAGE, MESSAGE_HEAD.size - 9 + size, channel, 0, time_ns, time_ns)
+        self._chunk.add(head, *raw)
         if self._chunk.size >= CHUNK_BYTES:
             self.flush()
 
@@ -123,7 +129,7 @@ class McapFile:
         length = CHUNK_HEAD.size - 9 + chunk.size
         crc = 0  # by which a reader notices a byte that flips later, on the disk or on the way to another one
         for part in chunk.parts:
-            crc = zlib.crc32(part, crc)
+            crc = crc32(part, crc)
         head = CHUNK_HEAD.pack(Opcode.CHUNK, length, min(times), max(times), chunk.size, crc, 0, chunk.size)
         start, indexes_start = self._end, self._end + CHUNK_HEAD.size + chunk.size
         indexes = RecordBuilder()
@@ -195,6 +201,7 @@ class McapFile:
             self._cut(self._end)
             raise
         self._end += sum(map(len, parts))
+        self._trail.reach(self._end)
 
     def _cut(self, end: int) -> bool:
         try:
@@ -236,7 +243,7 @@ class McapFile:
         groups = [_bytes(*self._schemas), _bytes(*self._channels), b"".join(self._chunk_indexes), _bytes(statistics)]
         footer = Footer(summary_start=self._end + len(data_end), summary_offset_start=0, summary_crc=0)
         summary = b"".join(groups) + _bytes(footer)[: -CRC.size]  # its own checksum is the last thing in a footer
-        return b"".join([data_end, summary, CRC.pack(zlib.crc32(summary)), MAGIC])
+        return b"".join([data_end, summary, CRC.pack(crc32(summary)), MAGIC])
 
 
 def _bytes(*records: McapRecord) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 import zstandard
+from mcap.reader import SeekingReader
 from rosbags.interfaces import Connection, ConnectionExtRosbag2, MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
 
@@ -17,6 +18,7 @@ from illumigan_model.errors import FrameError, first_line
 from illumigan_model.system.files import DISK_FULL
 from illumigan_ros.recordings import bag_files, sqlite_files
 from illumigan_ros.recordings.damaged import DamagedMcap, summary_fits
+from illumigan_ros.recordings.mcap_messages import Stretch, messages_in
 from illumigan_ros.recordings.messages import BagMessage, BagTopic
 from illumigan_ros.recordings.metadata import qos_of
 
@@ -52,6 +54,42 @@ class _Whole:
 
     def close(self) -> None:
         self._reader.close()
+
+
+class _WholeMcap(_Whole):
+    """An mcap file that rosbags reads; where messages lie in chunks, it tells what is there, and they are read here.
+
+    rosbags copies each message three times on its way, which for pictures takes longer than reading them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._channels = {
+            connection.id: (connection.topic, connection.msgtype) for connection in self._reader.connections
+        }
+        self._file = path.open("rb")
+        try:
+            summary = SeekingReader(self._file).get_summary()
+        except BaseException:
+            self.close()
+            raise
+        self._chunks = summary.chunk_indexes if summary else []
+
+    def messages(self, topics: Collection[str]) -> Iterator[BagMessage]:
+        if not self._chunks:
+            yield from super().messages(topics)
+            return
+        wanted = {number for number, (topic, _) in self._channels.items() if topic in topics}
+        stretches = [
+            Stretch(chunk.chunk_start_offset, chunk.chunk_length, True, chunk.message_start_time)
+            for chunk in self._chunks
+            if wanted & chunk.message_index_offsets.keys() or not chunk.message_index_offsets
+        ]
+        yield from messages_in(self._file, stretches, self._channels, topics, strict=True)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _described(connection: Connection) -> BagTopic:
@@ -106,7 +144,7 @@ class StorageFile:
                 raise FrameError(f"{missing} pages are missing")
             if kind == bag_files.MCAP:
                 _require_summary(self._source)
-            self._content = _Whole(self._source)
+            self._content = _WholeMcap(self._source) if kind == bag_files.MCAP else _Whole(self._source)
         except PermissionError:
             raise
         except Exception as error:  # rosbags lets many kinds through, depending on where the damage is

@@ -51,33 +51,27 @@ def survey(frame: np.ndarray, rows: np.ndarray, dark: int, pieces: np.ndarray, s
 
 
 @njit(**JIT)
-def enlarge(mean: np.ndarray, y: int, wide: np.ndarray, slot: int) -> None:
-    """Enlarge row y of the quarter-size mean picture fourfold, linearly, edges held, into a slot of `wide`."""
-    last, width = mean.shape[1] // 3 - 1, wide.shape[2]
-    for c in range(3):
-        for x in range(last):
-            value = mean[y, 3 * x + c]
-            step = (mean[y, 3 * x + 3 + c] - value) * F(0.125)
-            wide[slot, c, 4 * x + 2] = value + step
-            wide[slot, c, 4 * x + 3] = value + F(3) * step
-            wide[slot, c, 4 * x + 4] = value + F(5) * step
-            wide[slot, c, 4 * x + 5] = value + F(7) * step
-        wide[slot, c, 0] = wide[slot, c, 1] = mean[y, c]
-        for x in range(4 * last + 2, width):
-            wide[slot, c, x] = mean[y, 3 * last + c]
+def part(mean: np.ndarray, y: int, small: np.ndarray) -> None:
+    """Part row y of the quarter-size mean picture into chroma of blue and of red, and luminance (3 x W // 4)."""
+    for x in range(small.shape[1]):
+        luma = mean[y, 3 * x + 2] * RED + mean[y, 3 * x + 1] * GREEN + mean[y, 3 * x] * BLUE
+        small[0, x], small[1, x], small[2, x] = mean[y, 3 * x] - luma, mean[y, 3 * x + 2] - luma, luma
 
 
 @njit(**JIT)
-def surround(wide: np.ndarray, upper: int, lower: int, weight: np.float32, around: np.ndarray) -> None:
-    """Blend two slots of `wide` into the surroundings: chroma, luminance, share of the denoising (5 x W)."""
-    for x in range(around.shape[1]):
-        blue = wide[upper, 0, x] + (wide[lower, 0, x] - wide[upper, 0, x]) * weight
-        green = wide[upper, 1, x] + (wide[lower, 1, x] - wide[upper, 1, x]) * weight
-        red = wide[upper, 2, x] + (wide[lower, 2, x] - wide[upper, 2, x]) * weight
-        luma = red * RED + green * GREEN + blue * BLUE
-        dark = F(1) - luma * F(1 / 255)
-        around[0, x], around[1, x], around[2, x] = blue - luma, green - luma, red - luma
-        around[3, x], around[4, x] = luma, dark * dark
+def enlarge(small: np.ndarray, wide: np.ndarray) -> None:
+    """Enlarge a row fourfold, linearly, edges held."""
+    last, width = small.shape[0] - 1, wide.shape[0]
+    for x in range(last):
+        value = small[x]
+        step = (small[x + 1] - value) * F(0.125)
+        wide[4 * x + 2] = value + step
+        wide[4 * x + 3] = value + F(3) * step
+        wide[4 * x + 4] = value + F(5) * step
+        wide[4 * x + 5] = value + F(7) * step
+    wide[0] = wide[1] = small[0]
+    for x in range(4 * last + 2, width):
+        wide[x] = small[last]
 
 
 @njit(inline="always")
@@ -94,105 +88,118 @@ def clamp(value: np.float32, limit: np.float32) -> np.float32:
 
 @njit(**JIT)
 def smooth(
-    luma: np.ndarray,
-    top: int,
-    upper: int,
-    centre: int,
-    lower: int,
-    bottom: int,
-    share: np.ndarray,
+    top: np.ndarray,
+    upper: np.ndarray,
+    centre: np.ndarray,
+    lower: np.ndarray,
+    bottom: np.ndarray,
+    above: np.ndarray,
+    beneath: np.ndarray,
+    weight_beneath: np.float32,
+    fresh: np.ndarray,
     reach: np.float32,
     touch: np.float32,
     calm: np.ndarray,
 ) -> None:
-    """Write what the bilateral filter makes of each pixel of a row; the five rows it looks at are rows of `luma`.
+    """Write what the bilateral filter makes of each pixel of a row; `top` to `bottom` are the rows it looks at.
 
-    The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too.
+    The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too. The luminance
+    of the surroundings lies between `above` and `beneath`; bright ones are denoised less, and so are pixels that the
+    past has denoised.
     """
     for x in range(calm.shape[0]):
-        here = luma[centre, x + 2]
-        limit = reach * share[x]
-        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * share[x]
+        here = centre[x + 2]
+        dark = F(1) - (above[x] + (beneath[x] - above[x]) * weight_beneath) * F(1 / 255)
+        share = dark * dark * (STILL + (F(1) - STILL) * fresh[x])
+        limit = reach * share
+        tightness, least = F(1) / (limit * limit + F(1e-6)), touch * share
         total, weight = F(0), F(1)  # the pixel itself
         for i in range(0, 5, 4):
-            away = luma[centre, x + i] - here
+            away = centre[x + i] - here
             alike = likeness(away, tightness)
             total, weight = total + alike * away, weight + alike
         for i in range(1, 4, 2):
-            away = luma[upper, x + i] - here
+            away = upper[x + i] - here
             alike = likeness(away, tightness)
             total, weight = total + alike * away, weight + alike
-            away = luma[lower, x + i] - here
+            away = lower[x + i] - here
             alike = likeness(away, tightness)
             total, weight = total + alike * away, weight + alike
-            away = luma[centre, x + i] - here
-            alike = max(likeness(away, tightness), least)
+            away = centre[x + i] - here
+            alike = max(F(1) - away * away * tightness, least)
             total, weight = total + alike * away, weight + alike
-        away = luma[top, x + 2] - here
+        away = top[x + 2] - here
         alike = likeness(away, tightness)
         total, weight = total + alike * away, weight + alike
-        away = luma[bottom, x + 2] - here
+        away = bottom[x + 2] - here
         alike = likeness(away, tightness)
         total, weight = total + alike * away, weight + alike
-        away = luma[upper, x + 2] - here
-        alike = max(likeness(away, tightness), least)
+        away = upper[x + 2] - here
+        alike = max(F(1) - away * away * tightness, least)
         total, weight = total + alike * away, weight + alike
-        away = luma[lower, x + 2] - here
-        alike = max(likeness(away, tightness), least)
+        away = lower[x + 2] - here
+        alike = max(F(1) - away * away * tightness, least)
         total, weight = total + alike * away, weight + alike
         calm[x] = here + total / weight
 
 
 @njit(**JIT)
-def deblock(around: np.ndarray, reach: np.float32, calm: np.ndarray) -> None:
+def deblock(
+    above: np.ndarray, beneath: np.ndarray, weight: np.float32, reach: np.float32, calm: np.ndarray
+) -> None:
     """Move each pixel of a row that departs from its surroundings by little more than `reach` to them."""
     tightness = F(1) / (F(9) * reach * reach)
     for x in range(calm.shape[0]):
-        away = calm[x] - around[3, x]
+        around = above[x] + (beneath[x] - above[x]) * weight
+        dark = F(1) - around * F(1 / 255)
+        away = calm[x] - around
         near = max(F(1) - away * away * tightness, F(0))
-        calm[x] -= clamp(away, reach) * near * around[4, x] * around[4, x]
+        calm[x] -= clamp(away, reach) * near * dark * dark * dark * dark
+
+
+@njit(inline="always")
+def place(value: np.float32, scale: np.float32) -> np.uint16:
+    """Return the step of a table at which a level is looked up."""
+    return np.uint16(np.int32(np.sqrt(value) * scale + F(0.5)))
 
 
 @njit(**JIT)
-def restrain(share: np.ndarray, fresh: np.ndarray, less: np.ndarray) -> None:
-    """Write the share of the denoising that is left to do where the past has done most of it."""
-    for x in range(share.shape[0]):
-        less[x] = share[x] * (STILL + (F(1) - STILL) * fresh[x])
-
-
-@njit(**JIT)
-def attend(frame: np.ndarray, y: int, raw: np.ndarray, attention: np.ndarray) -> None:
-    """Write the luminance of row y of the frame, and its attention map: 255 - luminance."""
-    for x in range(attention.shape[0]):
-        luma = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
-        raw[x] = luma
-        attention[x] = np.uint8(np.int32(F(255.5) - luma))
-
-
-@njit(**JIT)
-def clean_row(
-    frame: np.ndarray,
-    y: int,
-    shift: np.ndarray,
-    raw: np.ndarray,
-    around: np.ndarray,
+def recolour(
+    row: np.ndarray,
+    calm: np.ndarray,
+    above: np.ndarray,
+    beneath: np.ndarray,
+    weight: np.float32,
     chroma_limit: np.float32,
-    steps: int,
+    scale: np.float32,
     offset: np.ndarray,
     levels: np.ndarray,
     index: np.ndarray,
-    n: int,
+    attention: np.ndarray,
 ) -> None:
-    """Write row y into row n of a block, its luminance shifted, small departures from the chroma around it cut off."""
-    scale = F((steps - 1) / np.sqrt(255.0))
-    for x in range(shift.shape[0]):
-        limit = chroma_limit * around[4, x]
-        for c in range(3):
-            value = F(frame[y, 3 * x + c])
-            value += shift[x] - clamp(value - raw[x] - around[c, x], limit)
-            value = min(max(value, F(0)), F(255))
-            levels[n, c, x] = value
-            index[n, c, x] = np.uint16(np.int32(np.sqrt(value) * scale + F(0.5))) + offset[x]
+    """Give a row of the frame its calm luminance, small departures from the chroma around it cut off.
+
+    Written are `levels` and `index`, 3 x W, and the attention map: 255 - luminance of the frame. The surroundings lie
+    between `above` and `beneath`, 3 x W.
+    """
+    for x in range(calm.shape[0]):
+        blue, green, red = F(row[3 * x]), F(row[3 * x + 1]), F(row[3 * x + 2])
+        luma = red * RED + green * GREEN + blue * BLUE
+        attention[x] = np.uint8(np.int32(F(255.5) - luma))
+        dark = F(1) - (above[2, x] + (beneath[2, x] - above[2, x]) * weight) * F(1 / 255)
+        limit = chroma_limit * dark * dark
+        to_blue = above[0, x] + (beneath[0, x] - above[0, x]) * weight
+        to_red = above[1, x] + (beneath[1, x] - above[1, x]) * weight
+        to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
+        shift = calm[x] - luma
+        blue += shift - clamp(blue - luma - to_blue, limit)
+        green += shift - clamp(green - luma - to_green, limit)
+        red += shift - clamp(red - luma - to_red, limit)
+        blue, green, red = min(max(blue, F(0)), F(255)), min(max(green, F(0)), F(255)), min(max(red, F(0)), F(255))
+        levels[0, x], levels[1, x], levels[2, x] = blue, green, red
+        index[0, x] = place(blue, scale) + offset[x]
+        index[1, x] = place(green, scale) + offset[x]
+        index[2, x] = place(red, scale) + offset[x]
 
 
 @kept
@@ -210,35 +217,32 @@ def clean(
     """Denoise rows, from row `first` on, into a block, and write their attention map.
 
     `luma` and `fresh` are as from `luminance.follow`; or `luma` as from `luminance.see`, and `fresh` without rows.
-    `planes` is scratch, float32 14 x W.
+    `planes` is scratch, float32 9 x W.
     """
     mean, end = how.mean, frame.shape[0] - 1
-    wide, around = planes[:6].reshape(2, 3, -1), planes[6:11]
-    calm, less, raw = planes[11], planes[12], planes[13]
+    wide, calm, steady = planes[:6].reshape(2, 3, -1), planes[6], planes[7]
+    small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
+    steady[:] = 1
+    scale = F((how.steps - 1) / np.sqrt(255.0))
     held = np.full(2, -1)
     for n in range(attention.shape[0]):
         y = first + n
-        place = min(max((y + 0.5) / 4 - 0.5, 0.0), mean.shape[0] - 1.0)
-        upper = int(place)
-        lower = min(upper + 1, mean.shape[0] - 1)
-        for wanted in (upper, lower):
+        between = min(max((y + 0.5) / 4 - 0.5, 0.0), mean.shape[0] - 1.0)
+        row = int(between)
+        for wanted in (row, min(row + 1, mean.shape[0] - 1)):
             if held[wanted % 2] != wanted:
                 held[wanted % 2] = wanted
-                enlarge(mean, wanted, wide, wanted % 2)
-        surround(wide, upper % 2, lower % 2, F(place - upper), around)
-        share = around[4]
-        if fresh.shape[0] > 0:
-            restrain(share, fresh[n], less)
-            share = less
-        above, over, under, beneath = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
+                part(mean, wanted, small)
+                for c in range(3):
+                    enlarge(small[c], wide[wanted % 2, c])
+        above, beneath = wide[row % 2], wide[min(row + 1, mean.shape[0] - 1) % 2]
+        weight = F(between - row)
+        share = fresh[n] if fresh.shape[0] > 0 else steady
+        top, upper, lower, bottom = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
         at = 2 - first
-        smooth(
-            luma, above + at, over + at, n + 2, under + at, beneath + at, share, F(how.luma_reach), F(how.touch), calm
-        )
+        seen = (luma[top + at], luma[upper + at], luma[n + 2], luma[lower + at], luma[bottom + at])
+        smooth(*seen, above[2], beneath[2], weight, share, F(how.luma_reach), F(how.touch), calm)
         if how.blocks > 0:
-            deblock(around, F(how.blocks), calm)
-        limit = F(how.chroma_reach)
-        attend(frame, y, raw, attention[n])
-        for x in range(calm.shape[0]):
-            calm[x] -= raw[x]
-        clean_row(frame, y, calm, raw, around, limit, how.steps, how.offset, levels, index, n)
+            deblock(above[2], beneath[2], weight, F(how.blocks), calm)
+        block = (how.offset, levels[n], index[n], attention[n])
+        recolour(frame[y], calm, above, beneath, weight, F(how.chroma_reach), scale, *block)

@@ -39,11 +39,18 @@ def see(frame: np.ndarray, first: int, luma: np.ndarray) -> None:
 
 
 @njit(**JIT)
-def depart(line: np.ndarray, past: np.ndarray, fade: np.float32, away: np.ndarray) -> None:
-    """Write how far a row departs from the past as it has faded, between one repeated pixel at each end."""
+def depart(frame: np.ndarray, y: int, past: np.ndarray, fade: np.float32, line: np.ndarray, away: np.ndarray) -> None:
+    """Write a row's luminance, and how far it departs from the past as it has faded.
+
+    Both have repeated pixels at each end, two and one.
+    """
     width = past.shape[0]
     for x in range(width):
-        away[x + 1] = line[x + 2] - F(past[x]) * F(1 / 256) - fade
+        luma = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
+        line[x + 2] = luma
+        away[x + 1] = luma - F(past[x]) * F(1 / 256) - fade
+    line[0] = line[1] = line[2]
+    line[width + 2] = line[width + 3] = line[width + 1]
     away[0], away[width + 1] = away[1], away[width]
 
 
@@ -53,33 +60,30 @@ def join(
     upper: np.ndarray,
     here: np.ndarray,
     lower: np.ndarray,
-    recall: Recall,
+    reach: np.float32,
+    least: np.float32,
     sums: np.ndarray,
     fresh: np.ndarray,
+    kept_line: np.ndarray,
 ) -> None:
-    """Join a row with the past, in place; writes which share of each pixel is new.
+    """Join a row with the past, in place; writes which share of each pixel is new, and the past of the next frame.
 
     A pixel has moved as far as the mean of the nine around it departs from the past.
     """
     width = fresh.shape[0]
-    least, reach = F(recall.least), F(recall.reach)
     for x in range(width + 2):
         sums[x] = upper[x] + here[x] + lower[x]
     for x in range(width):
+        luma = line[x + 2]
         mean = (sums[x] + sums[x + 1] + sums[x + 2]) * F(1 / 9)
-        limit = reach * (F(1) - line[x + 2] * F(1 / 255))
-        fresh[x] = min(max(mean * mean / (limit * limit + F(1e-6)), least), F(1))
-    for x in range(width):
-        line[x + 2] -= here[x + 1] * (F(1) - fresh[x])
+        limit = reach * (F(1) - luma * F(1 / 255))
+        share = min(max(mean * mean / (limit * limit + F(1e-6)), least), F(1))
+        fresh[x] = share
+        luma -= here[x + 1] * (F(1) - share)
+        line[x + 2] = luma
+        kept_line[x] = np.uint16(np.int32(min(max(luma, F(0)), F(255)) * F(256) + F(0.5)))
     line[0] = line[1] = line[2]
     line[width + 2] = line[width + 3] = line[width + 1]
-
-
-@njit(**JIT)
-def keep(line: np.ndarray, kept_line: np.ndarray) -> None:
-    """Write a row as the past of the next frame."""
-    for x in range(kept_line.shape[0]):
-        kept_line[x] = np.uint16(np.int32(min(max(line[x + 2], F(0)), F(255)) * F(256) + F(0.5)))
 
 
 @kept
@@ -90,20 +94,19 @@ def follow(
 
     `fresh` float32 n x W, is written: which share of each pixel is new; `lines` float32 5 x (W + 2) is scratch.
     """
-    end, count = frame.shape[0] - 1, fresh.shape[0]
+    end, count, width = frame.shape[0] - 1, fresh.shape[0], fresh.shape[1]
     top, bottom = max(first - 2, 0), min(first + count + 1, end)
-    beyond = np.empty(luma.shape[1], np.float32)
-    spare, sums = lines[3, : fresh.shape[1]], lines[4]
+    reach, least = F(recall.reach), F(recall.least)
+    beyond, unkept = np.empty(luma.shape[1], np.float32), np.empty(width, np.uint16)
+    spare, sums = lines[3, :width], lines[4]
     for y in range(max(top - 1, 0), bottom + 2):
         if y <= end:
             line = luma[y - first + 2] if top <= y <= bottom else beyond
-            luminance(frame, y, line)
-            depart(line, recall.past[y], F(recall.fade), lines[y % 3])
+            depart(frame, y, recall.past[y], F(recall.fade), line, lines[y % 3])
         q = y - 1  # the row whose neighbours are known now
         if top <= q <= bottom:
             is_own = first <= q < first + count
             share = fresh[q - first] if is_own else spare
-            line = luma[q - first + 2]
-            join(line, lines[max(q - 1, 0) % 3], lines[q % 3], lines[min(q + 1, end) % 3], recall, sums, share)
-            if is_own:
-                keep(line, recall.present[q])
+            kept_line = recall.present[q] if is_own else unkept
+            around = (lines[max(q - 1, 0) % 3], lines[q % 3], lines[min(q + 1, end) % 3])
+            join(luma[q - first + 2], *around, reach, least, sums, share, kept_line)
