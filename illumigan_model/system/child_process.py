@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import IO
 
 from illumigan_model.errors import ModelError
@@ -97,6 +98,26 @@ def start(
         )
     except OSError as error:
         raise ModelError(f"{what} cannot begin ({error.strerror}).") from error
+
+
+def end_tree(process: int) -> None:
+    """Kill a process and all that it has started, which is stopped first, so that it starts nothing more."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+        for child in children_of(process):
+            end_tree(child)
+        os.kill(process, signal.SIGKILL)
+
+
+def children_of(process: int) -> list[int]:
+    """Return the ids of the processes that a process has started and that have not ended."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+            if int(parent) == process and state != "Z":
+                found.append(int(stat.parent.name))
+    return found
 
 
 def output_of(process: subprocess.Popen[bytes]) -> bytes:

@@ -14,6 +14,7 @@ from illumigan_model.system.files import shown
 from illumigan_ros.commands.command_line import Denoise, Model, Runtime, Strength, White16bit
 from illumigan_ros.commands.enhance_bag import Attention, Compressed, KeepOriginals, Topics, split_topics
 from illumigan_ros.commands.signals import if_stopped
+from illumigan_ros.fleet.manifest import CSV_NAME, FAILED, INCOMPLETE, Entry, Manifest
 
 
 def command(
@@ -24,7 +25,7 @@ def command(
         Optional[int], typer.Option(help="How many bags at once; by default one for two cores.", min=1)
     ] = None,
     ray: Annotated[
-        Optional[str], typer.Option(help="Ray cluster, whose machines all see both folders: an address, auto or local.")
+        Optional[str], typer.Option(help="Ray cluster, whose machines all see both folders: HOST:PORT, auto or local.")
     ] = None,
     topics: Topics = None,
     keep_originals: KeepOriginals = True,
@@ -43,8 +44,7 @@ def command(
     from illumigan_ros.commands.bag_progress import bag_progress
     from illumigan_ros.fleet.fleet import enhance_bags, require_place
     from illumigan_ros.fleet.jobs import find_jobs
-    from illumigan_ros.fleet.manifest import CSV_NAME, Entry
-    from illumigan_ros.fleet.worker import FAILED, INCOMPLETE, Settings
+    from illumigan_ros.fleet.worker import Settings
     from illumigan_ros.recordings.enhanced_bag import BagOptions
 
     names = split_topics(topics)
@@ -58,25 +58,32 @@ def command(
     try:
         with (
             if_stopped(f"{shown(out_dir)} has the bags that were done; run it again, and it goes on."),
+            Manifest(out_dir, len(jobs)) as manifest,
             bag_progress("enhancing", len(jobs)) as advance,
         ):
 
             def on_entry(entry: Entry) -> None:
+                manifest.add(entry)
                 advance(1, entry.bytes)
 
-            entries = enhance_bags(jobs, out_dir, place, settings, on_entry)
+            enhance_bags(jobs, out_dir, place, settings, manifest.before, on_entry)
     finally:
         place.close()
-    seconds = time.monotonic() - begin
+    _conclude(manifest, place.workers, time.monotonic() - begin, out_dir)
+
+
+def _conclude(manifest: Manifest, workers: int, seconds: float, out_dir: Path) -> None:
+    """Say what became of the bags; raises Incomplete where something is missing."""
+    entries = [manifest.entries[bag] for bag in sorted(manifest.entries)]
     counts = Counter(entry.result for entry in entries)
-    frames, size = sum(entry.frames for entry in entries if entry.seconds), sum(e.bytes for e in entries if e.seconds)
+    worked = [entry for entry in entries if entry.frames and entry.seconds]
+    frames, megabytes = sum(entry.frames for entry in worked), sum(entry.bytes for entry in worked) / 1e6
     named = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-    pace = f"{frames / seconds:.1f} images/s, {size / 1e6 / seconds:.1f} MB/s"
-    print(
-        f"{len(entries)} bags, {named}, in {seconds:.1f} s with {place.workers} workers: {pace}; {out_dir / CSV_NAME}"
-    )
-    for entry in sorted(entries, key=lambda entry: entry.bag):
+    pace = f": {frames / seconds:.1f} images/s, {megabytes / seconds:.1f} MB/s" if worked else ""
+    print(f"{len(entries)} bags, {named}, in {seconds:.1f} s by {workers} at a time{pace}; {out_dir / CSV_NAME}")
+    for entry in entries:
         if entry.result in (FAILED, INCOMPLETE):
             print(f"{entry.result}: {shown(Path(entry.bag))}: {entry.reason}")
+    manifest.finish()
     if missing := counts[FAILED] + counts[INCOMPLETE]:
         raise Incomplete(f"{missing} of {len(entries)} bags are not, or not wholly, enhanced; the list above says why.")

@@ -2,53 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import replace
 from pathlib import Path
 
 from illumigan_model.errors import FrameError, IllumiganError, first_line
-from illumigan_model.system.files import make_folder
-from illumigan_ros.fleet import manifest
 from illumigan_ros.fleet.jobs import Job
-from illumigan_ros.fleet.manifest import Entry
-from illumigan_ros.fleet.places import LocalPlace, Place, RayPlace
-from illumigan_ros.fleet.worker import FAILED, INCOMPLETE, RECIPE, SKIPPED, SOURCE, Settings, digest, timed_enhance
+from illumigan_ros.fleet.manifest import FAILED, INCOMPLETE, SKIPPED, Entry
+from illumigan_ros.fleet.places import LocalPlace, Place, PlaceUnusable
+from illumigan_ros.fleet.worker import RECIPE, SOURCE, Settings, digest, timed_enhance
 from illumigan_ros.recordings.metadata import read_custom_data
 
 OnEntry = Callable[[Entry], None]
 
 
 def enhance_bags(
-    jobs: Sequence[Job], out_dir: Path, place: Place, settings: Settings, on_entry: OnEntry
-) -> list[Entry]:
-    """Enhance the bags of some jobs at a place; the manifest in `out_dir` is written after each, `on_entry` told of it.
+    jobs: Sequence[Job], out_dir: Path, place: Place, settings: Settings, before: Iterable[Entry], on_entry: OnEntry
+) -> None:
+    """Enhance the bags of some jobs at a place; `on_entry` is told what became of each.
 
-    A bag whose content was enhanced by the same recipe before, under whatever name, is skipped. Raises FrameError if
-    the manifest cannot be read or written.
+    A bag whose content was enhanced by the same recipe before, under whatever name, is skipped; `before` are the
+    entries that say so. Raises PlaceUnusable if the place is of no use, or lost in the middle.
     """
-    make_folder(out_dir)
     settings = replace(settings, threads=place.threads)
     recipe = settings.recipe()
-    before = {entry.sha256: entry for entry in manifest.read(out_dir) if entry.recipe == recipe and entry.output}
-    entries: dict[str, Entry] = {}
+    known = {entry.sha256: entry for entry in before if entry.recipe == recipe and entry.output}
     with ThreadPoolExecutor(place.workers, thread_name_prefix="fleet") as threads:
-        waiting = [threads.submit(_do, job, out_dir, place, settings, recipe, before) for job in jobs]
+        waiting = [threads.submit(_do, job, out_dir, place, settings, recipe, known) for job in jobs]
         try:
             for future in as_completed(waiting):
-                entry = future.result()
-                entries[entry.bag] = entry
-                manifest.write(out_dir, entries)
-                on_entry(entry)
+                on_entry(future.result())
         except BaseException:
             for future in waiting:
                 future.cancel()
             place.close()  # whoever waits for a worker hears of its end
             raise
-    return list(entries.values())
 
 
-def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, before: dict[str, Entry]) -> Entry:
+def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, known: dict[str, Entry]) -> Entry:
     """Have one job done and return its entry; nothing is raised."""
     entry = Entry(job.name, 0, 0.0, FAILED, job.clash, bytes=job.size(), recipe=recipe)
     if job.clash:
@@ -56,10 +48,12 @@ def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, 
     try:
         content = place.run(digest, job.bag)
         entry, made_of = replace(entry, sha256=content), {SOURCE: content, RECIPE: recipe}
-        known = before.get(content)
-        if known is not None and read_custom_data(out_dir / known.output) == made_of:
-            return replace(known, bag=job.name, seconds=0.0, result=_again(known), reason=known.reason or "done before")
+        done = known.get(content)
+        if done is not None and read_custom_data(out_dir / done.output) == made_of:
+            return replace(done, bag=job.name, seconds=0.0, result=_again(done), reason=done.reason or "done before")
         outcome, seconds = place.run(timed_enhance, job.bag, job.out, settings, made_of)
+    except PlaceUnusable:  # for all of them
+        raise
     except IllumiganError as error:
         return replace(entry, reason=str(error))
     except Exception as error:  # a worker that answers in a way that nobody knows
@@ -75,13 +69,17 @@ def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, 
     )
 
 
-def _again(known: Entry) -> str:
+def _again(done: Entry) -> str:
     """Return what a bag is called that was met before: what is incomplete stays that."""
-    return INCOMPLETE if known.result == INCOMPLETE else SKIPPED
+    return INCOMPLETE if done.result == INCOMPLETE else SKIPPED
 
 
 def require_place(name: str | None, workers: int | None) -> Place:
     """Return the Ray cluster of an address, or this machine's processes for None; raises FrameError."""
     if workers is not None and workers < 1:
         raise FrameError(f"--workers must be 1 or more, not {workers}.")
-    return LocalPlace(workers) if name is None else RayPlace(name, workers)
+    if name is None:
+        return LocalPlace(workers)
+    from illumigan_ros.fleet.ray_place import RayPlace
+
+    return RayPlace(name, workers)

@@ -1,41 +1,63 @@
-"""Where tasks run: in processes of this machine, or on a Ray cluster. Who is killed at a task has it done again."""
+"""Where tasks run. Who is killed at a task has it done again, some times."""
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from typing import Any, Protocol, TypeVar
+from multiprocessing import resource_tracker
+from typing import Any, TypeVar
 
-from illumigan_model.errors import FrameError, first_line
+from illumigan_model.errors import FrameError, IllumiganError, Incomplete
 from illumigan_model.system.machine import cores
 
 ATTEMPTS = 3
 USUAL_THREADS = 2
-KILLED = f"Its worker was killed {ATTEMPTS} times; the memory may have run out."
+ASKED_TO_END = (signal.SIGINT, signal.SIGTERM)
 Answer = TypeVar("Answer")
 
 
-class Place(Protocol):
-    """Runs tasks for several threads, each of which waits for its own."""
+class WorkerKilled(IllumiganError):
+    """A worker ended in the middle of its task, which may be run again."""
+
+
+class PlaceUnusable(FrameError):
+    """No task can run at a place, whatever it is; the sentence says why."""
+
+
+class PlaceGone(PlaceUnusable, Incomplete):
+    """A place was lost in the middle of the work."""
+
+
+class Place(ABC):
+    """Runs tasks for several threads, each of which waits for its own; `threads` are those of one worker."""
 
     workers: int
     threads: int
 
     def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
         """Run a function elsewhere; raises what it raises, and FrameError where its worker is killed every time."""
+        for _ in range(ATTEMPTS):
+            with suppress(WorkerKilled):
+                return self._try(function, *arguments)
+        raise FrameError(f"Its worker was killed {ATTEMPTS} times; the memory may have run out.")
 
+    @abstractmethod
+    def _try(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        """Run a function once, see `run`; raises WorkerKilled, too."""
+
+    @abstractmethod
     def close(self) -> None:
         """End the workers, whatever they do."""
 
 
-class LocalPlace:
+class LocalPlace(Place):
     """Processes of this machine: one for each thread that runs tasks, so that one that is killed is nobody else's."""
 
     def __init__(self, workers: int | None) -> None:
@@ -46,91 +68,64 @@ class LocalPlace:
         self._processes: set[int] = set()
         self._closed = False
 
-    def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Run a function in this thread's process, see `Place`."""
-        for _ in range(ATTEMPTS):
-            try:
-                return self._pool().submit(function, *arguments).result()
-            except BrokenProcessPool:
-                self._mine.pool = None
+    def _try(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
+        try:
+            pool = self._pool()
             if self._closed:
-                raise FrameError("The workers were stopped.")
-        raise FrameError(KILLED)
+                self.close()  # again, as this process may have been unknown the first time
+            return pool.submit(function, *arguments).result()
+        except BrokenProcessPool as error:
+            self._mine.pool = None
+            raise (PlaceGone("The workers were stopped.") if self._closed else WorkerKilled()) from error
 
     def _pool(self) -> ProcessPoolExecutor:
         pool: ProcessPoolExecutor | None = getattr(self._mine, "pool", None)
         if pool is None:
-            spawn = multiprocessing.get_context("spawn")
-            pool = self._mine.pool = ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin_process)
-            self._processes.add(pool.submit(os.getpid).result())
+            pool, process = start_process(_begin_worker)
+            self._mine.pool = pool
+            self._processes.add(process)
         return pool
 
     def close(self) -> None:
         """End the processes."""
         self._closed = True
-        for process in self._processes:
+        for process in tuple(self._processes):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGTERM)
 
 
-def _begin_process() -> None:
-    """Leave Ctrl-C to the process that started this one, and end with it."""
+def start_process(initializer: Callable[[], None]) -> tuple[ProcessPoolExecutor, int]:
+    """Start a process that runs functions one after another; return what gives them to it, and its id.
+
+    The initializer has to call `begin_process`. Raises BrokenProcessPool if the process ends at once.
+    """
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=initializer)
+    resource_tracker.ensure_running()  # now, as it sets the mask of signals, too
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ASKED_TO_END)
+    try:
+        return pool, pool.submit(os.getpid).result()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _begin_worker() -> None:
+    begin_process(signal.SIG_DFL)
+
+
+def begin_process(at_sigterm: signal.Handlers, last: Callable[[], None] = lambda: None) -> None:
+    """Heed signals, which may have come while this process started, and end with its parent, having called `last`.
+
+    Ctrl-C is left to the parent.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, at_sigterm)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ASKED_TO_END)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
     def follow() -> None:
         parent.join()
+        last()
         os._exit(1)
 
     threading.Thread(target=follow, daemon=True).start()
-
-
-class RayPlace:
-    """A Ray cluster, which chooses the machines, and runs a task again whose worker is killed."""
-
-    def __init__(self, address: str, workers: int | None) -> None:
-        """Connect to a cluster: an address as `ray.init` knows it, "auto" for the one around, "local" for one of ours.
-
-        Raises FrameError if Ray is not installed or nobody answers.
-        """
-        try:
-            import ray
-        except ImportError as error:
-            instead = "leave --ray away, and processes of this machine do the work"
-            raise FrameError(f"Ray is not installed: pip install 'illumigan[fleet]', or {instead}.") from error
-        handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-        options: dict[str, Any] = {"num_cpus": max(cores(), workers or 1)} if address == "local" else {}
-        try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **options)
-            available = int(ray.cluster_resources().get("CPU", 1))
-        except Exception as error:  # of many kinds, depending on the address
-            raise FrameError(f"There is no Ray cluster at {address} ({first_line(error)}); start it first.") from error
-        finally:
-            for number, handler in handlers.items():  # which Ray has taken
-                signal.signal(number, handler)
-        self._ray = ray
-        self.threads = max(1, min(USUAL_THREADS, available // (workers or 1)))
-        self.workers = workers or max(1, available // self.threads)
-        self._remote = ray.remote(num_cpus=self.threads, max_retries=ATTEMPTS - 1)(_call)
-
-    def run(self, function: Callable[..., Answer], *arguments: Any) -> Answer:
-        """Run a function on the cluster, see `Place`."""
-        try:
-            answer: Answer = self._ray.get(self._remote.remote(function, *arguments))
-            return answer
-        except self._ray.exceptions.RayTaskError as error:
-            raise error.cause from error
-        except (self._ray.exceptions.WorkerCrashedError, self._ray.exceptions.OutOfMemoryError) as error:
-            raise FrameError(KILLED) from error
-        except self._ray.exceptions.RayError as error:
-            raise FrameError(f"Ray could not run it ({first_line(error)}).") from error
-
-    def close(self) -> None:
-        """Leave the cluster; tasks of ours end."""
-        self._ray.shutdown()
-
-
-def _call(function: Callable[..., Any], *arguments: Any) -> Any:
-    return function(*arguments)

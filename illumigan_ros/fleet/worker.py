@@ -7,8 +7,10 @@ import json
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,8 @@ from illumigan_model.errors import FrameError, IllumiganError, first_line
 from illumigan_model.version import __version__
 from illumigan_model.weights import find_weights, sha256
 from illumigan_ros.fleet import jobs
+from illumigan_ros.fleet.manifest import ENHANCED, FAILED, INCOMPLETE, SKIPPED
+from illumigan_ros.recordings import unfinished
 from illumigan_ros.recordings.bags import BagReader
 from illumigan_ros.recordings.enhanced_bag import BagOptions, BagResult, enhance_bag
 from illumigan_ros.recordings.metadata import read_custom_data
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from illumigan_model.enhancer import Enhancer
 
 SOURCE, RECIPE = "illumigan_source", "illumigan_recipe"  # in the custom data of a result
-ENHANCED, INCOMPLETE, SKIPPED, FAILED = "enhanced", "incomplete", "skipped", "failed"
+PART_DIGITS = 12
 
 
 @dataclass(frozen=True)
@@ -66,26 +70,52 @@ def digest(bag: Path) -> str:
 def enhance(bag: Path, out: Path, settings: Settings, made_of: Mapping[str, str]) -> Outcome:
     """Enhance one bag; nothing is raised.
 
-    `made_of` is noted in the result, by which it is known for done when it is met again. One of the same name that is
-    made of something else is replaced, but nothing that was not made here.
+    `made_of` is noted in the result, by which it is known for done when it is met again. The result gets its name when
+    it is whole. One of the same name that is made of something else is replaced, but nothing that was not made here.
     """
+    part = _part_of(out, bag, made_of)
     try:
         known = read_custom_data(out)
         if known == dict(made_of):
             return Outcome(SKIPPED, reason="It was done before.")
-        if SOURCE in known:
-            shutil.rmtree(out)
+        if SOURCE not in known and out.exists():
+            raise FrameError(f"{out} exists already, and was not made here; remove it or go elsewhere.")
+        _remove_outdated(out, part)
         with BagReader(bag) as source:
             result = enhance_bag(
-                source, out, _enhancer(settings).for_another_camera(), _unwatched, settings.options,
+                source, part, _enhancer(settings).for_another_camera(), _unwatched, settings.options,
                 made_of[RECIPE], made_of,
             )  # fmt: skip
+        _put_in_place(part, out)
         why = _why_incomplete(result)
         return Outcome(INCOMPLETE if why else ENHANCED, result.images, why)
     except IllumiganError as error:
-        return Outcome(FAILED, reason=str(error))
+        return Outcome(FAILED, reason=str(error).replace(str(part), str(out)))
     except Exception as error:  # whatever is wrong with this bag, the next one may do
         return Outcome(FAILED, reason=f"{type(error).__name__}: {first_line(error)}.")
+    finally:
+        with suppress(OSError):  # there is something to go on with
+            part.parent.rmdir()
+
+
+def _part_of(out: Path, bag: Path, made_of: Mapping[str, str]) -> Path:
+    """Return where a result is until it is whole: a hidden folder beside it, another one if the bag changes."""
+    facts = [(file.name, file.stat().st_mtime_ns) for file in jobs.files_of(bag)]
+    digest = hashlib.sha256(json.dumps([sorted(made_of.items()), facts]).encode()).hexdigest()[:PART_DIGITS]
+    return out.parent / f".{out.name}.{digest}.unfinished" / out.name
+
+
+def _remove_outdated(out: Path, part: Path) -> None:
+    """Remove what nobody will go on with: of another content or recipe, or whole and yet not in place."""
+    for folder in out.parent.glob(f".{escape(out.name)}.{'[0-9a-f]' * PART_DIGITS}.unfinished"):
+        if folder != part.parent or not (part / unfinished.FILE_NAME).exists():
+            shutil.rmtree(folder)
+
+
+def _put_in_place(part: Path, out: Path) -> None:
+    if out.exists():
+        shutil.rmtree(out)
+    part.rename(out)
 
 
 @lru_cache(maxsize=1)

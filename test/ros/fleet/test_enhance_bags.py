@@ -1,26 +1,21 @@
 """`illumigan enhance-bags`: many bags, some broken, by processes of this machine and by a Ray cluster."""
 
-import csv
 import importlib.util
-import json
 import os
 import shutil
 import signal
-import sys
+import subprocess
 import threading
 import time
 from pathlib import Path
 
-import numpy as np
+import cv2
 import pytest
-from support.commands import error, illumigan
-from support.footage import NIGHT, STAMPS
+from support.commands import COMMAND, error, illumigan
+from support.footage import NIGHT
 
-from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.bags import BagReader
-from illumigan_ros.recordings.cdr import IMAGE, image_cdr
 
-SMALL = np.ascontiguousarray(NIGHT[:48, :64])
 PLACES = [
     ("--workers", "2"),
     pytest.param(
@@ -28,27 +23,6 @@ PLACES = [
         marks=pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed (extra fleet)"),
     ),
 ]
-
-
-def write(path, images=3, light=1.0):
-    with BagWriter(path) as bag:
-        bag.add_topic("/image", IMAGE)
-        for index in range(images):
-            bag.write("/image", STAMPS[0] + index * 33_000_000, image_cdr((SMALL * light).astype(np.uint8), STAMPS[0]))
-    return path
-
-
-def manifest(out):
-    entries = {entry["bag"]: entry for entry in json.loads((out / "manifest.json").read_text())}
-    with (out / "manifest.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    assert [row["bag"] for row in rows] == sorted(entries)
-    assert all(row["result"] == entries[row["bag"]]["result"] for row in rows)
-    return entries
-
-
-def results(out):
-    return {name: entry["result"] for name, entry in manifest(out).items()}
 
 
 def holder_of(folder):
@@ -64,39 +38,53 @@ def holder_of(folder):
     return None
 
 
-@pytest.mark.parametrize("place", PLACES, ids=["processes", "ray"])
-def test_a_broken_bag_fails_alone_and_the_task_of_a_killed_worker_is_run_again(place, tmp_path):
-    write(tmp_path / "in" / "monday" / "long", images=150)
-    write(tmp_path / "in" / "short")
-    write(tmp_path / "in" / "empty", images=0)
-    (tmp_path / "in" / "rotten.mcap").write_bytes(b"\x89MCAP0\r\n and then nothing")
-    out = tmp_path / "out"
-    killed = []
-
-    def kill():
-        while not killed:
-            process = holder_of(out / "monday" / "long")
+def kill_holder(pattern, out, killed):
+    """Wait until a process works on a folder, and kill it."""
+    while not killed:
+        for folder in out.glob(pattern):
+            process = holder_of(folder)
             if process is not None:
                 os.kill(process, signal.SIGKILL)
                 killed.append(process)
-            time.sleep(0.002)
+        time.sleep(0.002)
 
-    threading.Thread(target=kill, daemon=True).start()
-    output = illumigan("enhance-bags", tmp_path / "in", out, *place, code=1)
+
+@pytest.mark.parametrize("place", PLACES, ids=["processes", "ray"])
+def test_a_broken_bag_fails_alone_and_the_task_of_a_killed_worker_is_run_again(place, tmp_path, write, manifest):
+    source, out = tmp_path / "in", tmp_path / "out"
+    write(source / "monday" / "long", images=150)
+    write(source / "short")
+    write(source / "empty", images=0)
+    whole = (write(tmp_path / "whole", images=40) / "whole.mcap").read_bytes()
+    (source / "cut.mcap").write_bytes(whole[: len(whole) * 3 // 4])
+    (source / "rotten.mcap").write_bytes(b"\x89MCAP0\r\n and then nothing")
+    killed = []
+    pattern = "monday/.long.*.unfinished/long"
+    threading.Thread(target=kill_holder, args=(pattern, out, killed), daemon=True).start()
+    output = illumigan("enhance-bags", source, out, *place, code=1)
     assert killed
-    assert results(out) == {"monday/long": "enhanced", "short": "enhanced", "empty": "failed", "rotten.mcap": "failed"}
-    assert "4 bags, 2 enhanced, 2 failed" in output and "with 2 workers" in output
-    assert "failed: empty: " in output and "is empty: no images on /image" in output
-    assert "failed: rotten.mcap: The bag " in output
     entries = manifest(out)
+    assert {name: entry["result"] for name, entry in entries.items()} == {
+        "monday/long": "enhanced",
+        "short": "enhanced",
+        "cut.mcap": "incomplete",
+        "empty": "failed",
+        "rotten.mcap": "failed",
+    }
+    assert "5 bags, 2 enhanced, 2 failed, 1 incomplete" in output and "by 2 at a time" in output
+    assert "failed: empty: " in output and "is empty: no images on /image" in output
+    assert "failed: rotten.mcap: The bag " in output and "incomplete: cut.mcap: " in output
     assert (entries["monday/long"]["frames"], entries["short"]["frames"]) == (150, 3)
+    assert 0 < entries["cut.mcap"]["frames"] < 40
     assert entries["short"]["seconds"] > 0
     with BagReader(out / "monday" / "long") as bag:
         assert bag.count("/enhanced/image") == bag.count("/image") == 150
         assert not bag.losses
+    assert {path.name for path in out.iterdir()} == {"monday", "short", "cut", "manifest.csv", "manifest.json"}
+    assert [path.name for path in (out / "monday").iterdir()] == ["long"]
 
 
-def test_what_was_done_is_skipped_by_its_content_and_not_by_its_name(tmp_path):
+def test_what_was_done_is_skipped_by_its_content_and_not_by_its_name(tmp_path, write, manifest):
     source, out = tmp_path / "in", tmp_path / "out"
     for name, light in (("a", 1.0), ("b", 0.9), ("c", 0.8)):
         write(source / name, light=light)
@@ -106,23 +94,62 @@ def test_what_was_done_is_skipped_by_its_content_and_not_by_its_name(tmp_path):
     shutil.rmtree(source / "c")
     write(source / "c", images=4, light=0.7)
     (source / "a.db3").write_bytes(b"SQLite format 3\0")
+    write(source / "foreign")
+    write(out / "foreign")
     (out / "manifest.csv").unlink()
     output = illumigan("enhance-bags", source, out, "--workers", "1", code=1)
-    assert results(out) == {"a": "skipped", "renamed": "skipped", "c": "enhanced", "a.db3": "failed"}
-    assert manifest(out)["renamed"]["output"] == "b"
+    entries = manifest(out)
+    assert {name: entry["result"] for name, entry in entries.items()} == {
+        "a": "skipped",
+        "renamed": "skipped",
+        "c": "enhanced",
+        "a.db3": "failed",
+        "foreign": "failed",
+    }
+    assert entries["renamed"]["output"] == "b"
+    assert "foreign exists already, and was not made here" in output
     assert "Its result would be called a, as that of a is; rename one of them." in output
     assert (out / "a" / "a.mcap").stat().st_mtime_ns == kept
     with BagReader(out / "c") as bag:
         assert bag.count("/enhanced/image") == 4
 
 
-def test_fleets_that_cannot_be_are_one_sentence(tmp_path, monkeypatch):
+FILL_AND_FREE = f"""
+mount -t tmpfs -o size=4m tmpfs out && cd out
+run() {{ {' '.join(COMMAND)} enhance-bags ../in . --workers 1; echo "exit code $?"; ls -A; }}
+run && mount -o remount,size=400m "$PWD" && cd "$PWD" && run && cat manifest.json
+"""
+
+
+def test_a_disk_that_fills_costs_the_bags_that_met_it_and_with_room_it_goes_on(tmp_path, write):
+    inside = ["unshare", "--user", "--map-root-user", "--mount"]
+    can = shutil.which("unshare") and subprocess.run(
+        [*inside, "mount", "-t", "tmpfs", "tmpfs", tmp_path], capture_output=True, check=False
+    )
+    if not can or can.returncode:
+        pytest.skip("unshare may not mount a small disk here")
+    write(tmp_path / "in" / "a_large", images=40, picture=cv2.resize(NIGHT, (320, 240)))
+    write(tmp_path / "in" / "b_small")
+    (tmp_path / "out").mkdir()
+    done = subprocess.run(
+        [*inside, "bash", "-c", FILL_AND_FREE], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False
+    )
+    output = done.stdout + done.stderr
+    assert "Traceback" not in output
+    first, second = done.stdout.split("exit code 1\n")
+    assert "2 bags, 1 enhanced, 1 failed" in first
+    assert "failed: a_large: The disk is full: " in first
+    names, second = second.split("2 bags, ")
+    assert names.split() == ["b_small", "manifest.csv", "manifest.json"]
+    assert second.startswith("1 enhanced, 1 skipped") and "exit code 0" in second
+    assert second.count('"reason": ""') == 1
+
+
+def test_fleets_that_cannot_be_are_one_sentence(tmp_path, write):
     (tmp_path / "empty").mkdir()
     bags = write(tmp_path / "in" / "a").parent
     assert "no rosbag2 in" in error("enhance-bags", tmp_path / "empty", tmp_path / "out")
     assert "There is no folder" in error("enhance-bags", tmp_path / "none", tmp_path / "out")
     assert "lies in the input" in error("enhance-bags", bags, bags / "out")
     assert "nothing.onnx" in error("enhance-bags", bags, tmp_path / "out", "--model", "nothing.onnx")
-    monkeypatch.setitem(sys.modules, "ray", None)
-    assert "Ray is not installed: pip install" in error("enhance-bags", bags, tmp_path / "out", "--ray", "auto")
     assert not (tmp_path / "out").exists()
