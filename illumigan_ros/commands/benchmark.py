@@ -1,4 +1,4 @@
-"""`illumigan benchmark`: what a frame costs on this machine, as tables, JSON or a plot; --node: the live node."""
+"""`illumigan benchmark`: what a frame costs here, as tables, JSON or a plot; --node: the live node, --bag: a bag."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 from illumigan_model.errors import FrameError
 from illumigan_model.system.machine import cores
+from illumigan_ros.commands.benchmark_bag import benchmark_bag
 from illumigan_ros.commands.benchmark_node import benchmark_node, require_plottable
 from illumigan_ros.commands.command_line import (
     Model,
@@ -43,13 +44,24 @@ def command(
     scenario: Annotated[
         Optional[list[str]], typer.Option(help="With --node: what to measure, 1080p30, say; may be repeated.")
     ] = None,
+    bag: Annotated[
+        Optional[Path], typer.Option(help="Measure enhance-bag on a bag of 1080p at 30 Hz that is made in this folder.")
+    ] = None,
 ) -> None:
     """Measure what a frame costs here: stages, threads, memory; next to CLAHE, Zero-DCE++ and a plain copy."""
+    if node and bag is not None:
+        raise FrameError("--node and --bag are measured one at a time; leave one out.")
     if node:
         if image is not None or threads is not None or size != SIZES:
             raise FrameError("--node has scenarios of its own: leave out --size, --image and --threads.")
         require_positive("--seconds", seconds)
         benchmark_node(scenario or [], seconds, plot, as_json)
+        return
+    if bag is not None:
+        if image is not None or threads is not None or size != SIZES or plot is not None:
+            raise FrameError("--bag has a bag of its own: leave out --size, --image, --threads and --plot.")
+        require_positive("--seconds", seconds)
+        benchmark_bag(bag, seconds, model, runtime, as_json)
         return
     if scenario:
         raise FrameError("--scenario is for the live node: add --node.")
