@@ -143,7 +143,13 @@ class Enhancer:
         """Return which runtime runs, on what device and at which precision."""
         return self._runtime.describe()
 
-    def enhance(self, bgr: np.ndarray, stamp: float | None = None, arrived: float | None = None) -> EnhancedFrame:
+    def enhance(
+        self,
+        bgr: np.ndarray,
+        stamp: float | None = None,
+        arrived: float | None = None,
+        into: np.ndarray | None = None,
+    ) -> EnhancedFrame:
         """Enhance one frame.
 
         A frame that cannot be enhanced, or whose result would be black where the frame is not, comes back unchanged;
@@ -157,18 +163,20 @@ class Enhancer:
                 none (nor is it one if it is not finite).
             arrived: when the frame came in, in seconds on a clock that only ever goes on, the same from call to call;
                 the time of the call unless given. It counts where there is no stamp.
+            into: memory for the enhanced frame, uint8 H x W x 3, C-contiguous; made anew where there is none.
 
         Returns:
             the enhanced frame, uint8; when it is bypassed, `image` is the very array that came in if that is uint8.
 
         Raises:
-            FrameError: it is not an array of that shape and type.
+            FrameError: it is not an array of that shape and type, or `into` is none that the frame fits into.
             IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1.
         """
         clock = Stopwatch()
         self.curves = None
         self._require_shares()
         given = check_frame(bgr)
+        require_room(into, given.shape)
         frame = given if given.dtype == np.uint8 else to_eight_bits(given)
         unchanged = bgr if frame is given else frame
         self._reductions.begin(frame)
@@ -180,7 +188,7 @@ class Enhancer:
             reason = "strength 0" if self.strength < INVISIBLE else "daylight"
             return self._pass_on(unchanged, clock, luma_in, reason)
         try:
-            image, attention = self._enhance(given, frame, thumbnail, share, clock)
+            image, attention = self._enhance(given, frame, thumbnail, share, clock, into)
             light = self._look_at(image, thumbnail)
         except ModelError as error:
             return self._pass_on(unchanged, clock, luma_in, FAILED, str(error))
@@ -249,7 +257,13 @@ class Enhancer:
         return frame, self._reductions.thumbnail()
 
     def _enhance(
-        self, given: np.ndarray, plain: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
+        self,
+        given: np.ndarray,
+        plain: np.ndarray,
+        thumbnail: np.ndarray,
+        share: float,
+        clock: Stopwatch,
+        into: np.ndarray | None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the enhanced frame and its attention map; `plain` is it in eight bits, `thumbnail` its thumbnail."""
         frame = plain
@@ -257,13 +271,13 @@ class Enhancer:
             frame, thumbnail = self._expose(given, share)
             clock.stop("exposure")
         if self._runtime.architecture == "curve_grid":
-            image, attention = self._enhance_by_curves(frame, thumbnail, share, clock)
+            image, attention = self._enhance_by_curves(frame, thumbnail, share, clock, into)
         else:
-            image, attention = self._enhance_by_image(frame, share, clock)
+            image, attention = self._enhance_by_image(frame, share, clock, into)
         return image, attention if frame is plain else attention_u8(plain)
 
     def _enhance_by_curves(
-        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch
+        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
@@ -276,7 +290,7 @@ class Enhancer:
             return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
-        job = self._shared.fused_pass.begin(frame, look)
+        job = self._shared.fused_pass.begin(frame, look, into)
         try:
             grid = self._answer(thumbnail)
             clock.stop("network")
@@ -317,12 +331,14 @@ class Enhancer:
             raise
         return grid
 
-    def _enhance_by_image(self, frame: np.ndarray, share: float, clock: Stopwatch) -> tuple[np.ndarray, np.ndarray]:
+    def _enhance_by_image(
+        self, frame: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
+    ) -> tuple[np.ndarray, np.ndarray]:
         made = self._runtime.infer(as_planes(frame))
         require_finite(made)
         clock.stop("network")
         enhanced = np.clip(made[::-1].transpose(1, 2, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
-        image = cv2.addWeighted(enhanced, share, frame, 1 - share, 0)
+        image = cv2.addWeighted(enhanced, share, frame, 1 - share, 0, into)
         attention = attention_u8(frame)
         clock.stop("apply")
         return image, attention
@@ -396,6 +412,15 @@ def check_frame(bgr: np.ndarray) -> np.ndarray:
     if min(bgr.shape[:2]) < SMALLEST_SIDE:
         raise FrameError(f"A frame must be at least 16 x 16 pixels, this one is {bgr.shape[1]} x {bgr.shape[0]}.")
     return np.ascontiguousarray(bgr)
+
+
+def require_room(into: np.ndarray | None, shape: tuple[int, ...]) -> None:
+    """Raise FrameError if there is memory for a result, and a frame of this shape does not fit into it."""
+    if into is None:
+        return
+    if into.shape != shape or into.dtype != np.uint8 or not (into.flags.c_contiguous and into.flags.writeable):
+        wanted = " x ".join(map(str, shape))
+        raise FrameError(f"into must be a writable, contiguous uint8 array of {wanted}, this one is {into.shape}.")
 
 
 def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:

@@ -23,7 +23,7 @@ from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
 
 BLOCK_PIXELS = 1 << 16
-BLOCKS_AHEAD = 8
+BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
 
 
 class Slot:
@@ -96,12 +96,13 @@ class FusedPass:
         self._slots: list[Slot] = []
         self._job: Job | None = None
 
-    def begin(self, frame: np.ndarray, look: Look) -> Job:
+    def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None) -> Job:
         """Begin to enhance a frame, and prepare blocks of it until the curves come.
 
         Args:
             frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
             look: called once, by the thread that first has time for it.
+            into: memory for the result, uint8 H x W x 3, C-contiguous; made anew where there is none.
 
         Returns:
             the job, which must be finished or abandoned before the next one begins.
@@ -110,7 +111,8 @@ class FusedPass:
         rows = max(BLOCK_PIXELS // width, 1)
         if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
             self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
-        job = Job(frame, look, rows, self._slots, self._local)
+        image = np.empty_like(frame) if into is None else into
+        job = Job(frame, image, look, rows, self._slots, self._local)
         self._job = job
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
@@ -125,14 +127,22 @@ class FusedPass:
 class Job:
     """One frame on its way; made by `FusedPass.begin`."""
 
-    def __init__(self, frame: np.ndarray, look: Look, rows: int, slots: list[Slot], local: threading.local) -> None:
+    def __init__(
+        self,
+        frame: np.ndarray,
+        image: np.ndarray,
+        look: Look,
+        rows: int,
+        slots: list[Slot],
+        local: threading.local,
+    ) -> None:
         height, width = frame.shape[:2]
         self.helpers: list[Future[None]] = []
         self._kernels = open_kernels()
         self._where = curves.plan(width, height)
         self._look, self._looking = look, threading.Lock()
         self._preparation: Preparation | None = None
-        self._image, self._attention = np.empty_like(frame), np.empty((height, width), np.uint8)
+        self._image, self._attention = image, np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
         self._rows, self._local = rows, local
         # Threads take from these; one call of next() or popleft() is atomic.
@@ -151,7 +161,7 @@ class Job:
             grid: float32 in [0, 1], 25 x 9 x 16: 24 curve values and u, as from `CurveGrid.curves`.
 
         Returns:
-            (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W), both made anew for each frame.
+            (enhanced frame, uint8 BGR H x W x 3; attention map, uint8 H x W), made anew for each frame but for `into`.
         """
         self._grid = np.ascontiguousarray(grid)
         self._go.set()

@@ -8,6 +8,7 @@ again and again instead.
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 KEPT_BYTES = 64 << 20  # of each file stay: small files whole, of large ones their ends
 _STEP_BYTES = 1 << 20  # pages of whole steps are given back, however large the system's are
@@ -35,4 +36,5 @@ class CacheTrail:
 
     def _drop(self, start: int, end: int) -> None:
         if end > start:
-            os.posix_fadvise(self._descriptor, start, end - start, os.POSIX_FADV_DONTNEED)
+            with suppress(OSError):  # a file system that takes no advice
+                os.posix_fadvise(self._descriptor, start, end - start, os.POSIX_FADV_DONTNEED)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from illumigan_ros.node.worker import LOG_PERIOD
 
 if TYPE_CHECKING:
     from rclpy.lifecycle import LifecycleNode
-    from std_msgs.msg import Header
 
     from illumigan_ros.node.parameters import CameraSettings
 
@@ -73,7 +72,7 @@ class EnhancedCamera(CameraStream[Outputs]):
         """Enhance a frame and publish it, or the original."""
         message = frame.message
         self.largest = max(self.largest, image.shape[0] * image.shape[1])
-        outcome, enhanced, attention = self._enhance(image, message.header, frame.arrived)
+        outcome, enhanced, attention = self._enhance(image, message, frame.arrived)
         plain = image if image.dtype == np.uint8 else to_eight_bits(image)
         self.outputs.publish(message, plain, plain if enhanced is None else enhanced, attention)
         self.outputs.publish_info(self.camera.infos.matching(message.header, image.shape[1], image.shape[0]))
@@ -91,7 +90,7 @@ class EnhancedCamera(CameraStream[Outputs]):
         return Outcome(PASSED, UNKNOWN_ENCODING, str(error))
 
     def _enhance(
-        self, image: np.ndarray, header: Header, arrived: float
+        self, image: np.ndarray, message: Any, arrived: float
     ) -> tuple[Outcome, np.ndarray | None, np.ndarray | None]:
         """Return what became of the picture, the enhanced one and its attention map; None where it is unchanged."""
         if self._enhancer is None:
@@ -101,8 +100,9 @@ class EnhancedCamera(CameraStream[Outputs]):
         if self.budget.step == budget.PASS:
             return Outcome(PASSED, "latency budget"), None, None
         try:
-            stamp = seconds(header) or None  # no camera stamps a frame with 0
-            result = self._prepared(self._enhancer).enhance(image, stamp, arrived)
+            stamp = seconds(message.header) or None  # no camera stamps a frame with 0
+            room = self.outputs.room(message, image)
+            result = self._prepared(self._enhancer).enhance(image, stamp, arrived, room)
         except Exception as error:  # whatever it is, the camera's users get their frame
             self._log_failure(str(error))
             return Outcome(PASSED, ENHANCEMENT_FAILED, str(error)), None, None

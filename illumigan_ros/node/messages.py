@@ -155,6 +155,36 @@ def from_bgr(image: np.ndarray, header: Header, encoding: str = "bgr8") -> Image
     return _image_message(image if code is None else cv2.cvtColor(image, code), header, encoding)
 
 
+class KeptImage:
+    """A bgr8 Image message whose memory serves one frame after another: what is enhanced into it needs no copy.
+
+    Publishing copies it, so that the next frame may overwrite it afterwards.
+    """
+
+    def __init__(self) -> None:
+        self._message: Image | None = None
+        self._pixels = np.empty((0, 0, 3), np.uint8)
+
+    def pixels(self, height: int, width: int) -> np.ndarray:
+        """Return the message's own pixels, uint8 H x W x 3, to be overwritten."""
+        if self._pixels.shape[:2] != (height, width):
+            from std_msgs.msg import Header  # here, as reading must work without ROS
+
+            self._message = from_bgr(np.zeros((height, width, 3), np.uint8), Header())
+            self._pixels = np.frombuffer(self._message.data, np.uint8).reshape(height, width, 3)
+        return self._pixels
+
+    def holds(self, image: np.ndarray) -> bool:
+        """Return whether a picture is this message's pixels."""
+        return image is self._pixels
+
+    def with_header(self, header: Header) -> Image:
+        """Return the message with exactly this header."""
+        assert self._message is not None
+        self._message.header = header
+        return self._message
+
+
 def from_attention(attention: np.ndarray, header: Header, encoding: str = "mono8") -> Image:
     """Return an Image message of an attention map (uint8 HxW), mono8 or 32FC1 in [0, 1], with exactly this header."""
     is_float = encoding == "32FC1"

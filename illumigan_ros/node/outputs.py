@@ -11,7 +11,7 @@ from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from illumigan_model.attention import attention_u8
-from illumigan_ros.node.messages import compressed_from_bgr, from_attention, from_bgr
+from illumigan_ros.node.messages import KeptImage, compressed_from_bgr, from_attention, from_bgr
 from illumigan_ros.node.publishers import Publishers
 from illumigan_ros.node.topics import in_namespace, transport_topic
 
@@ -38,12 +38,23 @@ class Outputs(Publishers):
         }
         chosen = {name: (kind, topic) for name, (kind, topic, is_chosen) in topics.items() if is_chosen}
         super().__init__(node, camera, settings, chosen, on_matched)
+        self._kept = KeptImage()
+
+    def room(self, message: Any, image: np.ndarray) -> np.ndarray | None:
+        """Return memory for the enhanced picture of a frame, from which it goes out without a copy, if there is any."""
+        if image.dtype != np.uint8 or not self._is_wanted("image") or self._encoding(message) != "bgr8":
+            return None
+        return self._kept.pixels(*image.shape[:2])
 
     def publish(self, message: Any, image: np.ndarray, enhanced: np.ndarray, attention: np.ndarray | None) -> None:
         """Publish what came of a frame; the `attention` of one that was passed through is made where it is wanted."""
         header = message.header
         if self._is_wanted("image"):
-            self._publishers["image"].publish(from_bgr(enhanced, header, self._encoding(message)))
+            if self._kept.holds(enhanced):
+                made = self._kept.with_header(header)
+            else:
+                made = from_bgr(enhanced, header, self._encoding(message))
+            self._publishers["image"].publish(made)
         show_both = self._is_wanted("side_by_side")
         if attention is None and (show_both or self._is_wanted("attention")):
             attention = attention_u8(image)

@@ -40,6 +40,17 @@ def test_every_size_comes_out_as_it_went_in(enhancer, night, width, height):
     assert made.attention.shape == (height, width)
 
 
+def test_a_result_comes_into_memory_of_ones_own_and_is_the_same(night):
+    with Enhancer(temporal=False) as enhancer:
+        wanted, memory = enhancer.enhance(night), np.empty_like(night)
+        made = enhancer.enhance(night, into=memory)
+        assert made.image is memory
+        assert (memory == wanted.image).all()
+        for wrong in (memory[:-1], memory[:, ::-1], memory.astype(np.uint16), np.frombuffer(bytes(night), np.uint8)):
+            with pytest.raises(FrameError, match="into must be"):
+                enhancer.enhance(night, into=wrong)
+
+
 def test_views_are_taken_like_copies(night):
     still = Enhancer(temporal=False)
     wide = np.zeros((300, 400, 4), np.uint8)

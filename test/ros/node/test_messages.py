@@ -13,6 +13,7 @@ from illumigan_ros.node.messages import (
     FROM_BGR,
     SUPPORTED_ENCODINGS,
     EncodingError,
+    KeptImage,
     compressed_from_bgr,
     compressed_to_bgr,
     from_attention,
@@ -146,3 +147,16 @@ def test_written_messages_read_back(picture):
     assert jpeg.format == "bgr8; jpeg compressed bgr8"
     assert jpeg.header == header
     assert np.abs(compressed_to_bgr(jpeg).astype(int) - picture).mean() < 4
+
+
+def test_a_kept_message_has_the_pixels_that_were_last_written_and_each_frames_header(picture):
+    header = pytest.importorskip("std_msgs.msg").Header
+    kept = KeptImage()
+    for index, pixels in enumerate((picture, 255 - picture, picture[:, :8])):
+        room = kept.pixels(*pixels.shape[:2])
+        room[:] = pixels
+        made = kept.with_header(header(frame_id=str(index)))
+        assert kept.holds(room) and not kept.holds(pixels)
+        assert made.header.frame_id == str(index)
+        assert (made.height, made.width, made.step, made.encoding) == (*pixels.shape[:2], 3 * pixels.shape[1], "bgr8")
+        np.testing.assert_array_equal(to_bgr(made), pixels)
