@@ -37,7 +37,7 @@ END = 15.0  # seconds after which a node that hangs must have ended
 REST_PERIOD = 15.0  # seconds between two looks at what is left of a node that is not configured
 RESPAWN = 0.2  # seconds, as in the launch file
 WARM_UP = 0.3  # share of the time after which memory, threads and descriptors must no longer grow
-CALM = 0.5  # seconds in which a node that is no longer configured gives its memory back
+CALM = 1.0  # seconds without shrinking, after which a node that is no longer configured has given its memory back
 OWN_HANG = 60.0  # seconds after which this process ends itself, as the middleware may hang in it, too
 MOST_LEFT = Size(own_mb=5.0, shared_mb=70.0, threads=2, descriptors=4, segments=2)  # by all cycles of configure
 MOST_IN_WORK = 3  # frames of a camera: in its callback, in its slot, in the worker
@@ -202,8 +202,13 @@ class Soak:
         return False
 
     def _calm_size(self) -> Size | None:
-        self._spin(CALM)
-        return self.process.size()
+        """Return the size of the node once it no longer shrinks."""
+        least, shrunk = None, time.monotonic()
+        while time.monotonic() - shrunk < CALM and (size := self.process.size()):
+            if least is None or size.own_mb < least.own_mb - 0.1:
+                least, shrunk = size, time.monotonic()
+            self._spin(0.1)
+        return least
 
     def _spin(self, seconds: float) -> None:
         import rclpy
