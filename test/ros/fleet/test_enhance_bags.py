@@ -116,7 +116,7 @@ def test_what_was_done_is_skipped_by_its_content_and_not_by_its_name(tmp_path, w
 
 FILL_AND_FREE = f"""
 mount -t tmpfs -o size=4m tmpfs out && cd out
-run() {{ {' '.join(COMMAND)} enhance-bags ../in . --workers 1; echo "exit code $?"; ls -A; }}
+run() {{ {" ".join(COMMAND)} enhance-bags ../in . --workers 1; echo "exit code $?"; ls -A; }}
 run && mount -o remount,size=400m "$PWD" && cd "$PWD" && run && cat manifest.json
 """
 
