@@ -31,6 +31,7 @@ OF_OTHERS_TOO = (
     "CONTRIBUTING.md",
     "detectors.md",
     "evaluation.md",
+    "fleet.md",
     "inputs.md",
     "ros_distributions.md",
     "training_on_machines.md",
@@ -129,6 +130,15 @@ def test_a_block_that_is_not_run_says_what_it_needs_or_where_it_is_tested(block)
 def test_a_command_in_a_block_has_the_options_that_it_is_given(place, words):
     assert words[0] in COMMANDS, place
     COMMANDS[words[0]].make_context(words[0], split_ros_args(words[1:])[0])
+
+
+def test_the_job_for_kubernetes_runs_a_command_that_is_there():
+    job = yaml.safe_load((ROOT / "docker" / "fleet_rayjob.yaml").read_text())["spec"]
+    program, name, *arguments = shlex.split(job["entrypoint"])
+    assert program == "illumigan"
+    COMMANDS[name].make_context(name, arguments)
+    version = job["rayClusterSpec"]["rayVersion"]
+    assert f"ray[default]=={version}" in (ROOT / "docker" / "fleet.Dockerfile").read_text()
 
 
 def test_a_command_in_the_text_is_there_with_its_options():

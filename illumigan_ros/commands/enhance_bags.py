@@ -79,8 +79,10 @@ def _conclude(manifest: Manifest, workers: int, seconds: float, out_dir: Path) -
     worked = [entry for entry in entries if entry.frames and entry.seconds]
     frames, megabytes = sum(entry.frames for entry in worked), sum(entry.bytes for entry in worked) / 1e6
     named = ", ".join(f"{count} {result}" for result, count in sorted(counts.items()))
-    pace = f": {frames / seconds:.1f} images/s, {megabytes / seconds:.1f} MB/s" if worked else ""
-    print(f"{len(entries)} bags, {named}, in {seconds:.1f} s by {workers} at a time{pace}; {out_dir / CSV_NAME}")
+    print(f"{len(entries)} bags, {named}, in {seconds:.1f} s by {workers} at a time; {out_dir / CSV_NAME}")
+    if worked:
+        cost = sum(entry.core_seconds for entry in worked) / frames * 1000
+        print(f"{frames / seconds:.1f} images/s, {megabytes / seconds:.1f} MB/s; an image took {cost:.0f} ms of a core")
     for entry in entries:
         if entry.result in (FAILED, INCOMPLETE):
             print(f"{entry.result}: {shown(Path(entry.bag))}: {entry.reason}")

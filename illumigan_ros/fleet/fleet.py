@@ -50,8 +50,9 @@ def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, 
         entry, made_of = replace(entry, sha256=content), {SOURCE: content, RECIPE: recipe}
         done = known.get(content)
         if done is not None and read_custom_data(out_dir / done.output) == made_of:
-            return replace(done, bag=job.name, seconds=0.0, result=_again(done), reason=done.reason or "done before")
-        outcome, seconds = place.run(timed_enhance, job.bag, job.out, settings, made_of)
+            result, reason = _again(done), done.reason or "done before"
+            return replace(done, bag=job.name, seconds=0.0, core_seconds=0.0, result=result, reason=reason)
+        outcome, seconds, core_seconds = place.run(timed_enhance, job.bag, job.out, settings, made_of)
     except PlaceUnusable:  # for all of them
         raise
     except IllumiganError as error:
@@ -63,6 +64,7 @@ def _do(job: Job, out_dir: Path, place: Place, settings: Settings, recipe: str, 
         entry,
         frames=outcome.frames,
         seconds=round(seconds, 3),
+        core_seconds=round(core_seconds, 3),
         result=outcome.result,
         reason=outcome.reason,
         output=output,

@@ -24,8 +24,9 @@ ROOM_BYTES, ROOM_BYTES_A_BAG = 1 << 16, 1 << 12
 class Entry:
     """A bag by its name below the input folder, its images, the seconds that they took, what became of it and why.
 
-    `result` is ENHANCED, INCOMPLETE, SKIPPED or FAILED. `output` is the result's folder below the output folder,
-    `sha256` the hash of what the bag holds, `recipe` that of how it was enhanced.
+    `core_seconds` are those of all cores together, which is what machines cost. `result` is ENHANCED, INCOMPLETE,
+    SKIPPED or FAILED. `output` is the result's folder below the output folder, `sha256` the hash of what the bag holds,
+    `recipe` that of how it was enhanced.
     """
 
     bag: str
@@ -35,6 +36,7 @@ class Entry:
     reason: str
     output: str = ""
     bytes: int = 0
+    core_seconds: float = 0.0
     sha256: str = ""
     recipe: str = ""
 

@@ -76,7 +76,8 @@ def test_a_broken_bag_fails_alone_and_the_task_of_a_killed_worker_is_run_again(p
     assert "failed: rotten.mcap: The bag " in output and "incomplete: cut.mcap: " in output
     assert (entries["monday/long"]["frames"], entries["short"]["frames"]) == (150, 3)
     assert 0 < entries["cut.mcap"]["frames"] < 40
-    assert entries["short"]["seconds"] > 0
+    assert entries["short"]["seconds"] > 0 and entries["short"]["core_seconds"] > 0
+    assert " MB/s; an image took " in output
     with BagReader(out / "monday" / "long") as bag:
         assert bag.count("/enhanced/image") == bag.count("/image") == 150
         assert not bag.losses
