@@ -210,7 +210,8 @@ moment, in work. The values of a status:
 A call into the middleware may hang with Python's lock held: then no thread of Python's runs, nor a signal handler. The
 node ends itself when its main loop has not come round for `watchdog_s`, and the launch file starts it anew. What others
 may send to it, and what it trusts, is in [Security](security.md); `make soak` does for ten minutes what robots do to a
-node.
+node, and judges its memory, which must not grow; `python -m illumigan_ros.measure.soak --leak 2` is a run with a node
+that loses 2 MB a minute, which must be found.
 """
 
 

@@ -142,7 +142,8 @@ class Soak:
                 self._spin(0.01)
             self._look()
         if len(sizes) > 1:
-            first, last = sizes[len(sizes) // 10], sizes[-1]
+            begin = len(sizes) // 10
+            first, last = (min(some, key=lambda size: size.own_mb) for some in (sizes[begin : begin + 3], sizes[-3:]))
             self.notes.append(
                 f"{times} cycles of configure and cleanup, at rest: {_told(first)}; {_told(last)} at last"
             )

@@ -1,4 +1,4 @@
-"""The endurance run's verdict on memory: what grows for good is found, what only wavers or fills up is not."""
+"""The endurance run's verdict on memory: what grows for good is found, what only wavers is not."""
 
 import random
 
@@ -8,9 +8,12 @@ from illumigan_ros.measure.soak_growth import growth
 
 
 def looks(rate: float, seed: int, minutes: int = 7) -> list[tuple[float, float]]:
-    """Return looks every 15 s at a process that grows by `rate` MB a minute, which waver as those of runs do."""
+    """Return looks every 20 s at a process that grows by `rate` MB a minute, of which some come too early."""
     chance = random.Random(seed)
-    return [(15.0 * n, 290 + rate * n / 4 + chance.gauss(0, 3)) for n in range(4 * minutes)]
+    return [
+        (20.0 * n, 275 + rate * n / 3 + chance.gauss(0, 0.5) + (chance.random() < 0.2) * chance.uniform(5, 15))
+        for n in range(3 * minutes)
+    ]
 
 
 @pytest.mark.parametrize("seed", range(5))
