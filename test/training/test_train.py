@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from support.programs import program
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from illumigan_model.enhancer import Enhancer
@@ -126,8 +127,9 @@ def test_a_killed_run_ends_bit_equal_to_an_unbroken_one(photos, tmp_path, kind):
     make = settings if kind == "supervised" else small_gan
     unbroken = train(make(photos, tmp_path / "unbroken"))
     broken = make(photos, tmp_path / "broken", workers=1)
-    command = [sys.executable, "-c", KILLED, json.dumps(broken)]
-    assert subprocess.run(command, check=False, timeout=120, capture_output=True).returncode == 9
+    with program(KILLED, broken, tmp_path / "errors") as killed:
+        pass
+    assert killed.exitcode == 9
     assert weights_of(tmp_path / "broken")["step"] == 3
     train(broken)
     one, other = weights_of(unbroken), weights_of(tmp_path / "broken")
@@ -140,43 +142,56 @@ def test_a_killed_run_ends_bit_equal_to_an_unbroken_one(photos, tmp_path, kind):
 
 # Trains, and dies in the fifth step as a killed process does: nothing is flushed, nothing is cleaned up.
 KILLED = """
-import json, os, sys
+import os
 from illumigan_training import train
 step = train.Training._step
 def deadly(self, number, batch):
     if number == 4:
         os._exit(9)
     return step(self, number, batch)
-if __name__ == "__main__":
-    train.Training._step = deadly
-    train.train({**json.loads(sys.argv[1]), "workers": 0})
+train.Training._step = deadly
+train.train({**settings, "workers": 0})
 """
 
 
-def started_by_us(program):
-    """Run a program whose processes start each other, as `devices` has it."""
+def started_by_us(config, folder):
+    """Train by processes that start each other, as `devices` has it; return their exit codes and complaints."""
+    file = folder / "two_processes.py"
+    file.write_text(TWO.format(config=json.dumps(json.dumps(config))))
+    return run_file(file)
+
+
+def run_file(file):
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, str(program)]
-    done = subprocess.run(command, check=False, timeout=240, capture_output=True, text=True, env=environment)
+    done = subprocess.run(
+        [sys.executable, file], check=False, timeout=240, capture_output=True, text=True, env=environment
+    )
     return [done.returncode], [done.stderr]
 
 
-def started_by_torchrun(program, run_of_second=""):
-    """Run a program as torchrun does on two machines with a process each."""
+def started_by_torchrun(config, folder, run_of_second=None):
+    """Train as torchrun does it on two machines with a process each; return their exit codes and complaints."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     shared = {
         "WORLD_SIZE": "2", "LOCAL_RANK": "0", "LOCAL_WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test", "OMP_NUM_THREADS": "1",
+        "MASTER_PORT": str(port), "TORCHELASTIC_RUN_ID": "test",
     }  # fmt: skip
-    nodes = []
-    for rank, run in enumerate(("", run_of_second)):
-        environment = {**os.environ, **shared, "RANK": str(rank), "GROUP_RANK": str(rank)}
-        command = [sys.executable, str(program), *filter(None, [str(run)])]
-        nodes.append(subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment))
-    complaints = [node.communicate(timeout=240)[1] for node in nodes]
-    return [node.returncode for node in nodes], complaints
+    second = {**config, "run": str(run_of_second or config["run"])}
+    errors = [folder / "first", folder / "second"]
+    with (
+        program(TRAIN, config, errors[0], **shared, RANK="0", GROUP_RANK="0") as one,
+        program(TRAIN, second, errors[1], **shared, RANK="1", GROUP_RANK="1") as other,
+    ):
+        pass
+    return [one.exitcode, other.exitcode], [file.read_text() for file in errors]
+
+
+TRAIN = """
+from illumigan_training.train import train
+train(settings)
+"""
 
 
 @pytest.mark.parametrize(
@@ -186,9 +201,7 @@ def started_by_torchrun(program, run_of_second=""):
 )
 def test_two_processes_do_what_one_does_with_the_joint_batch(photos, tmp_path, make, processes, start):
     config = make(photos, tmp_path / "two", batch=4, steps=3, **processes)
-    program = tmp_path / "two_processes.py"
-    program.write_text(TWO.format(config=json.dumps(json.dumps(config))))
-    codes, complaints = start(program)
+    codes, complaints = start(config, tmp_path)
     assert not any(codes), complaints
     one = train(make(photos, tmp_path / "one", batch=4, steps=3))
     begun = weights_of(train(make(photos, tmp_path / "start", batch=4, steps=1, save_every=1, rate=1e-12)))["student"]
@@ -201,20 +214,17 @@ def test_two_processes_do_what_one_does_with_the_joint_batch(photos, tmp_path, m
 
 
 TWO = """
-import json, sys
+import json
 from illumigan_training.train import train
 if __name__ == "__main__":
-    config = json.loads({config})
-    train({{**config, "run": (sys.argv[1:] or [config["run"]])[0]}})
+    train(json.loads({config}))
 """
 
 
 def test_machines_that_do_not_share_the_run_folder_stop_together(photos, tmp_path):
     config = settings(photos, tmp_path / "shared", batch=4, steps=3, num_nodes=2)
     train({**config, "num_nodes": 1})
-    program = tmp_path / "two_processes.py"
-    program.write_text(TWO.format(config=json.dumps(json.dumps(config))))
-    codes, complaints = started_by_torchrun(program, run_of_second=tmp_path / "elsewhere")
+    codes, complaints = started_by_torchrun(config, tmp_path, run_of_second=tmp_path / "elsewhere")
     assert all(codes)
     assert all("folders that all of them share" in complaint for complaint in complaints)
 
@@ -228,9 +238,9 @@ def test_a_loss_that_is_not_a_number_stops_with_step_files_and_state(config):
 
 def test_a_loss_that_is_not_a_number_in_one_process_stops_both(photos, tmp_path):
     config = settings(photos, tmp_path / "two", batch=4, steps=3, devices=2)
-    program = tmp_path / "two_processes.py"
-    program.write_text(ONE_OF_TWO_FAILS.format(config=json.dumps(json.dumps(config))))
-    codes, (complaint,) = started_by_us(program)
+    file = tmp_path / "two_processes.py"
+    file.write_text(ONE_OF_TWO_FAILS.format(config=json.dumps(json.dumps(config))))
+    codes, (complaint,) = run_file(file)
     assert all(codes)
     assert "The loss is nan at step 1, whose photos are " in complaint
     assert "The loss of another process is not a number at step 1" in complaint

@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.commands import COMMAND, error
+from support.commands import COMMAND, error, illumigan
 
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_ros.demo.demo import _clear
@@ -76,7 +76,7 @@ def wait_for_first_frame(demo, out):
 
 def test_the_built_in_drive_comes_out_brighter_with_its_stamps_untouched(tmp_path):
     out = tmp_path / "demo_out"
-    output = finish(start_demo("--out", out, "--size", "160x120", "--seconds", 2))
+    output = illumigan("demo", "--out", out, "--size", "160x120", "--seconds", 2)
     assert f"Open {out / 'side_by_side.mp4'}" in output
 
     report = json.loads((out / "report.json").read_text())
@@ -120,17 +120,25 @@ def test_the_built_in_drive_comes_out_brighter_with_its_stamps_untouched(tmp_pat
     assert not processes_of(out)
 
 
-def test_footage_of_ones_own_and_a_second_run_in_the_same_folder(long_bag, tmp_path):
+def test_footage_of_ones_own_and_a_second_run_in_the_same_folder(tmp_path):
+    """The bag's driver has left the stamps at zero."""
     out = tmp_path / "demo_out"
     with VideoWriter(tmp_path / "drive.mp4", Fraction(20)) as video:
         for index in range(20):
             video.write(np.full((48, 64, 3), index, np.uint8))
-    for footage, frames in ((["--video", tmp_path / "drive.mp4"], 20), (["--bag", long_bag, "--seconds", 1], 10)):
-        finish(start_demo(*footage, "--out", out))
+    with BagWriter(tmp_path / "unstamped") as bag:
+        bag.add_topic("/camera/image", IMAGE)
+        for index in range(20):
+            bag.write("/camera/image", FIRST_STAMP + index * 100_000_000, image_cdr(DARK, 0))
+    video_file, bag_file = ["--video", tmp_path / "drive.mp4"], ["--bag", tmp_path / "unstamped", "--seconds", 1]
+    for footage, frames in ((video_file, 20), (bag_file, 10)):
+        output = illumigan("demo", *footage, "--out", out)
         report = json.loads((out / "report.json").read_text())
         assert report["frames_in"] == frames
         assert report["frames_out"] + report["skipped"] == frames
         assert report["detection"]["enhanced"] == {"boxes": {}}  # it is all grey
+    assert "latency p50 ms   unknown" in output
+    assert report["frames_out"] > 0 and report["latency_p50_ms"] is None
     assert not (out / "night_drive").exists()
 
 
@@ -230,17 +238,6 @@ def test_stamps_that_several_frames_share_say_nothing_about_latency():
     assert StreamMeasurement(played, received, {}).report()["latency_p50_ms"] == 5.0
     assert StreamMeasurement(played[:3], received[:3], {}).report()["latency_p95_ms"] is None
     assert StreamMeasurement(played, received[:1], {}).report()["latency_p50_ms"] is None
-
-
-def test_footage_whose_driver_left_the_stamps_at_zero(tmp_path):
-    with BagWriter(tmp_path / "unstamped") as bag:
-        bag.add_topic("/camera/image", IMAGE)
-        for index in range(20):
-            bag.write("/camera/image", FIRST_STAMP + index * 100_000_000, image_cdr(DARK, 0))
-    output = finish(start_demo("--bag", tmp_path / "unstamped", "--out", tmp_path / "out", "--seconds", 2))
-    assert "latency p50 ms   unknown" in output
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert report["frames_out"] > 0 and report["latency_p50_ms"] is None
 
 
 def test_a_crew_tells_why_a_child_died_and_stops_the_others(tmp_path):

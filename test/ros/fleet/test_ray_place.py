@@ -39,14 +39,15 @@ def ray():
     pytest.importorskip("ray", reason="Ray is not installed (extra fleet)")
 
 
-def names_of(processes):
+def lines_of(processes):
+    """The command lines of processes, or what they call themselves."""
     found = []
     for process in processes:
         try:
-            found.append(Path(f"/proc/{process}/cmdline").read_text())
+            found.append(Path(f"/proc/{process}/cmdline").read_text().replace("\0", " "))
         except OSError:
             continue
-    return " ".join(found)
+    return found
 
 
 @pytest.mark.parametrize(
@@ -60,7 +61,7 @@ def test_a_signal_ends_a_fleet_with_a_sentence_and_all_its_processes(stage, numb
     command = [*COMMAND, "enhance-bags", "in", "out", "--ray", "local", "--workers", "2"]
     output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     process = subprocess.Popen(command, cwd=tmp_path, **output, start_new_session=True)
-    wait(lambda: process.poll() is not None or stage in names_of(marked()))
+    wait(lambda: process.poll() is not None or any(stage in line for line in lines_of(marked())))
     os.killpg(process.pid, number)  # as a terminal does
     printed = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == code, printed
@@ -89,9 +90,11 @@ def test_what_ends_on_a_cluster_is_told_apart(tmp_path, ray, marked, monkeypatch
     finally:
         place.close()
     # The kernel ends what Ray has started; two of its processes take a minute to see that they are alone.
-    wait(lambda: not {"raylet", "gcs_server", "ray::_call"} & set(names_of(marked()).replace("/", " ").split()))
+    programs = ("/raylet ", "/gcs_server ", "ray::_call")
+    wait(lambda: not any(program in line for line in lines_of(marked()) for program in programs))
     for process in marked():
-        os.kill(process, signal.SIGKILL)
+        if any("ray::" in line for line in lines_of([process])):
+            os.kill(process, signal.SIGKILL)
 
 
 def test_clusters_that_cannot_be_are_one_sentence(tmp_path, write, monkeypatch):
