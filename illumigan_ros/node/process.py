@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from illumigan_model.errors import IllumiganError, first_line
-from illumigan_ros.node.shared_memory import make_room, require_a_start
+from illumigan_ros.node.shared_memory import let_tracing_begin, make_room, require_a_start
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -30,6 +30,7 @@ def start_ros(arguments: Sequence[str] | None) -> None:
         raise IllumiganError(
             "ROS 2 is not there: source your distribution's setup.bash, or run pip install 'illumigan[ros]'."
         ) from error
+    let_tracing_begin()
     try:
         rclpy.init(args=None if arguments is None else list(arguments))
     except Exception as error:

@@ -21,6 +21,7 @@ from illumigan_ros.node.environment import profiles_variable, runs_fast_dds
 FOLDER = Path("/dev/shm")
 DEFAULT_SEGMENT = 1 << 19  # bytes, where no profile says otherwise
 PORTS = 1 << 23  # bytes beside the segment: the ports of this process and of those that come after it
+TRACING_SECONDS = 2.0  # that LTTng is waited for: there are builds of ROS without it
 _TRACING = r"lttng-ust-wait-\d+"  # a file of one page, and another one for the user, named with the number of the user
 _SEGMENT = re.compile("fastdds_[0-9a-f]{16}")
 OLD = 10.0  # seconds after which a segment without an owner is a dead one, and not one that is just being made
@@ -62,6 +63,17 @@ def make_room() -> None:
         )
     elif removed:
         print(f"/dev/shm was full; {removed} segments that dead processes had left there are gone.", file=sys.stderr)
+
+
+def let_tracing_begin() -> None:
+    """
+    Wait, after ROS is imported and where there is no room, until LTTng has its pages, which it gets on its own threads.
+
+    For a moment, Fast DDS takes all that is left to see whether its segment fits, and LTTng must not ask meanwhile.
+    """
+    until = time.monotonic() + TRACING_SECONDS
+    while FOLDER.is_dir() and not _has_room() and _pages_missing() and time.monotonic() < until:
+        time.sleep(0.01)
 
 
 def segment_bytes() -> int | None:
@@ -116,10 +128,14 @@ def _has_room() -> bool:
 
 
 def _can_be_traced() -> bool:
+    return _free_bytes() >= _pages_missing() * os.sysconf("SC_PAGE_SIZE")
+
+
+def _pages_missing() -> int:
+    """Return how many of the pages that LTTng reads from are not there yet, of two."""
     there = [path.name for path in FOLDER.glob("lttng-ust-wait-*") if path.stat().st_blocks]  # else it has no page yet
     kinds = (_TRACING, f"{_TRACING}-{os.getuid()}")
-    missing = sum(not any(re.fullmatch(kind, name) for name in there) for kind in kinds)
-    return _free_bytes() >= missing * os.sysconf("SC_PAGE_SIZE")
+    return sum(not any(re.fullmatch(kind, name) for name in there) for kind in kinds)
 
 
 def _free_bytes() -> int:
