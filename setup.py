@@ -102,7 +102,6 @@ setup(
             "onnx>=1.15",
             "pillow-heif",
             "selenium>=4.10",
-            "ray>=2.9",
             "rerun-sdk>=0.23",
             "ruff",
             "mypy",
