@@ -176,7 +176,7 @@ class Enhancer:
         self.curves = None
         self._require_shares()
         given = check_frame(bgr)
-        require_room(into, given.shape)
+        require_room(into, given)
         frame = given if given.dtype == np.uint8 else to_eight_bits(given)
         unchanged = bgr if frame is given else frame
         self._reductions.begin(frame)
@@ -414,13 +414,16 @@ def check_frame(bgr: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(bgr)
 
 
-def require_room(into: np.ndarray | None, shape: tuple[int, ...]) -> None:
-    """Raise FrameError if there is memory for a result, and a frame of this shape does not fit into it."""
+def require_room(into: np.ndarray | None, frame: np.ndarray) -> None:
+    """Raise FrameError if there is memory for a result, and that of this frame does not fit into it, or overlaps it."""
     if into is None:
         return
-    if into.shape != shape or into.dtype != np.uint8 or not (into.flags.c_contiguous and into.flags.writeable):
-        wanted = " x ".join(map(str, shape))
-        raise FrameError(f"into must be a writable, contiguous uint8 array of {wanted}, this one is {into.shape}.")
+    is_usable = into.dtype == np.uint8 and into.flags.c_contiguous and into.flags.writeable
+    if into.shape != frame.shape or not is_usable or np.may_share_memory(into, frame):
+        wanted = " x ".join(map(str, frame.shape))
+        raise FrameError(
+            f"into must be a writable, contiguous uint8 array of {wanted} and not the frame, this one is {into.shape}."
+        )
 
 
 def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:

@@ -49,6 +49,8 @@ def test_a_result_comes_into_memory_of_ones_own_and_is_the_same(night):
         for wrong in (memory[:-1], memory[:, ::-1], memory.astype(np.uint16), np.frombuffer(bytes(night), np.uint8)):
             with pytest.raises(FrameError, match="into must be"):
                 enhancer.enhance(night, into=wrong)
+        with pytest.raises(FrameError, match="and not the frame"):
+            enhancer.enhance(memory, into=memory)
 
 
 def test_views_are_taken_like_copies(night):
