@@ -38,9 +38,7 @@ def command(
     start: Annotated[bool, typer.Option(help="Measure the start of a fresh process, too.")] = True,
     model: Model = "curve_grid",
     runtime: Runtime = "auto",
-    node: Annotated[
-        bool, typer.Option("--node", help="Measure the live node, with a camera and a listener.")
-    ] = False,
+    node: Annotated[bool, typer.Option("--node", help="Measure the live node, with a camera and a listener.")] = False,
     scenario: Annotated[
         Optional[list[str]], typer.Option(help="With --node: what to measure, 1080p30, say; may be repeated.")
     ] = None,

@@ -144,9 +144,7 @@ def smooth(
 
 
 @njit(**JIT)
-def deblock(
-    above: np.ndarray, beneath: np.ndarray, weight: np.float32, reach: np.float32, calm: np.ndarray
-) -> None:
+def deblock(above: np.ndarray, beneath: np.ndarray, weight: np.float32, reach: np.float32, calm: np.ndarray) -> None:
     """Move each pixel of a row that departs from its surroundings by little more than `reach` to them."""
     tightness = F(1) / (F(9) * reach * reach)
     for x in range(calm.shape[0]):
