@@ -15,8 +15,8 @@ import matplotlib
 import numpy as np
 
 from illumigan_model import Enhancer
-from illumigan_model.enhancer import as_planes
 from illumigan_model.frames.curves import GRID_WH, IDENTITY, KNOTS
+from illumigan_model.frames.given import as_planes
 from illumigan_model.frames.stabilizer import DAY_LUMA, NIGHT_LUMA, night_share
 from illumigan_model.frames.thumbnails import Reductions
 from illumigan_model.runtimes.select import open_runtime

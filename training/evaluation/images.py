@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.enhancer import Enhancer, check_frame
+from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.frames import baselines as classical
+from illumigan_model.frames.given import check_frame
 from illumigan_model.photos import PHOTO_SUFFIXES, read_photo
 from illumigan_model.report import require_enhanced
 from illumigan_training.evaluation.metrics import measure

@@ -44,7 +44,7 @@ def vgg_distance(features: FeatureNetwork, made: np.ndarray, other: np.ndarray) 
     """Return how far the content of two photos lies apart: the feature distance that EnlightenGAN trains with."""
     import torch
 
-    from illumigan_model.enhancer import as_planes
+    from illumigan_model.frames.given import as_planes
     from illumigan_training.losses.adversarial import feature_distance
 
     with torch.no_grad():

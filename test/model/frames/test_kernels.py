@@ -19,8 +19,8 @@ def test_a_full_disk_does_not_stop_a_kernel_that_cannot_be_kept(tmp_path):
     code = (
         "import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096));"
-        "from illumigan_model import enhancer; from illumigan_model.frames import kernels; import numpy as np;"
-        "planes = enhancer.as_planes(np.full((48, 64, 3), 51, np.uint8));"
+        "from illumigan_model.frames import given, kernels; import numpy as np;"
+        "planes = given.as_planes(np.full((48, 64, 3), 51, np.uint8));"
         "assert np.allclose(planes, 0.2); assert not kernels.kernel_reason()"
     )
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from skimage import data
 
-from illumigan_model.enhancer import as_planes
+from illumigan_model.frames.given import as_planes
 from illumigan_model.runtimes import reduced
 
 SIZE = (176, 144)

@@ -13,9 +13,10 @@ import pytest
 from onnx import helper, numpy_helper
 
 from illumigan_model import weights
-from illumigan_model.enhancer import Enhancer, as_planes
+from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import ModelError, Stopped
 from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.frames.given import as_planes
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.generators.checkpoint import save_checkpoint
 from illumigan_model.runtimes import graphs, onnx_runtime, select, self_check
