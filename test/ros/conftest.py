@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import socket
@@ -203,6 +204,8 @@ class Bench:
         self.node.release()
         self.node.destroy_node()
         self.client.destroy_node()
+        del self.node, self.client
+        gc.collect()  # nodes are in cycles, and the graph shows one until nothing refers to it
         for context in self._contexts:
             context.try_shutdown()
 
