@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import types
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 
 import cv2
@@ -183,6 +183,13 @@ def test_an_engine_of_the_other_precision_runs_only_until_the_one_that_is_asked_
     told(running, f"engine of curve_grid ({wanted}) is there after")
     camera.publish(image(1))
     assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
+    stamps = count(2)
+
+    def has_taken_over() -> bool:  # which it does with a frame
+        camera.publish(image(next(stamps)))
+        return "has taken over" in running.diagnostics().get("engine", "")
+
+    running.wait(has_taken_over)
     assert wanted in told(running, "has taken over")["runtime in detail"]
     assert running.node._enhancer.describe() == f"tensorrt (CUDA, {wanted})"
 
