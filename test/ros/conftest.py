@@ -204,8 +204,6 @@ class Bench:
         self.node.release()
         self.node.destroy_node()
         self.client.destroy_node()
-        del self.node, self.client
-        gc.collect()  # nodes are in cycles, and the graph shows one until nothing refers to it
         for context in self._contexts:
             context.try_shutdown()
 
@@ -253,5 +251,6 @@ def bench() -> Iterator[Callable[..., Bench]]:
         return benches[-1]
 
     yield make
-    for made in benches:
-        made.close()
+    while benches:
+        benches.pop().close()
+    gc.collect()  # nodes are in cycles, and the graph shows one until nothing refers to it
