@@ -289,7 +289,7 @@ class Enhancer:
             return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
-        job = self._shared.fused_pass.begin(frame, look, into)
+        job = self._shared.fused_pass.begin(frame, look, into, 0.0 if self.temporal else noise.GRAIN)
         try:
             grid = self._answer(thumbnail)
             clock.stop("network")

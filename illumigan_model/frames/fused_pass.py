@@ -96,13 +96,14 @@ class FusedPass:
         self._slots: list[Slot] = []
         self._job: Job | None = None
 
-    def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None) -> Job:
+    def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None, grain: float = 0.0) -> Job:
         """Begin to enhance a frame, and prepare blocks of it until the curves come.
 
         Args:
             frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
             look: called once, by the thread that first has time for it.
             into: memory for the result, uint8 H x W x 3, C-contiguous; made anew where there is none.
+            grain: share of the noise's grain that is kept, 0..1.
 
         Returns:
             the job, which must be finished or abandoned before the next one begins.
@@ -112,7 +113,7 @@ class FusedPass:
         if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
             self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         image = np.empty_like(frame) if into is None else into
-        job = Job(frame, image, look, rows, self._slots, self._local)
+        job = Job(frame, image, look, grain, rows, self._slots, self._local)
         self._job = job
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
@@ -132,6 +133,7 @@ class Job:
         frame: np.ndarray,
         image: np.ndarray,
         look: Look,
+        grain: float,
         rows: int,
         slots: list[Slot],
         local: threading.local,
@@ -140,7 +142,7 @@ class Job:
         self.helpers: list[Future[None]] = []
         self._kernels = open_kernels()
         self._where = curves.plan(width, height)
-        self._look, self._looking = look, threading.Lock()
+        self._look, self._grain, self._looking = look, grain, threading.Lock()
         self._preparation: Preparation | None = None
         self._image, self._attention = image, np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
@@ -232,7 +234,8 @@ class Job:
                 is_clean = noise == NONE and recall is None
                 steps = LEVELS if is_clean else FINE
                 offset = self._where.span * np.uint16(len(steps.share))
-                how = None if is_clean else plan_denoising(noise, surroundings, len(steps.share), offset)
+                known = (noise, self._grain, surroundings)
+                how = None if is_clean else plan_denoising(*known, len(steps.share), offset)
                 self._preparation = Preparation(steps, offset, how, recall)
             return self._preparation
 

@@ -22,7 +22,12 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
-HIDDEN = 0.5  # levels of noise, at most as much as is seen, that compression has made too coarse to be seen
+# Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks painted.
+# In a video it would flicker.
+GRAIN = 0.15
+# Levels of noise that compression has made too coarse to be seen; all of it where SURE levels are seen, and below that
+# less by the square, as it may be texture.
+HIDDEN, SURE = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
@@ -55,27 +60,29 @@ class Denoising(NamedTuple):
 
     `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
     `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
-    chroma and of luminance from the surroundings are cut off. `touch` is the least weight of pixels that touch. The
-    tables that the block's `index` points into have so many `steps`, uniform in sqrt(level), and each column's begins
-    at its `offset` (uint16 W).
+    chroma and of luminance from the surroundings are cut off. `touch` is the least weight of pixels that touch, `taken`
+    the share that is done of what the filter of luminance would do. The tables that the block's `index` points into
+    have so many `steps`, uniform in sqrt(level), and each column's begins at its `offset` (uint16 W).
     """
 
     mean: np.ndarray
     luma_reach: float
     touch: float
+    taken: float
     chroma_reach: float
     blocks: float
     steps: int
     offset: np.ndarray
 
 
-def plan_denoising(noise: Noise, surroundings: np.ndarray, steps: int, offset: np.ndarray) -> Denoising:
-    """Return how to take this noise out of a frame; see `Denoising`."""
-    sigma = noise.sigma + min(noise.sigma, HIDDEN)
+def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray, steps: int, offset: np.ndarray) -> Denoising:
+    """Return how to take this noise, but for a share of its grain, out of a frame; see `Denoising`."""
+    sigma = noise.sigma + HIDDEN * min(noise.sigma / SURE, 1.0) ** 2
     return Denoising(
         mean=as_rows(surroundings),
         luma_reach=LUMA_REACH * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
+        taken=1 - grain,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
         steps=steps,

@@ -21,8 +21,11 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0):
-        return fused.begin(frame, lambda: (Noise(sigma, blocks), surroundings_of(frame), None)).finish(same)[0]
+    def denoise(frame, sigma, blocks=0.0, grain=0.0):
+        def look():
+            return Noise(sigma, blocks), surroundings_of(frame), None
+
+        return fused.begin(frame, look, grain=grain).finish(same)[0]
 
     yield denoise
     fused.close()
@@ -48,6 +51,15 @@ def test_a_noisy_picture_comes_nearer_to_the_clean_one(dim, denoised, sigma):
     frame = noisy(dim, sigma)
     truth = denoised(noisy(dim, 0), 0.0)
     assert error(denoised(frame, *estimate_noise(frame)), truth) < 0.7 * error(denoised(frame, 0.0), truth)
+
+
+def test_a_share_of_the_grain_can_be_kept(denoised):
+    frame = noisy(np.full((128, 128, 3), 30, np.float32), 3)
+    luma = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).std()
+    left = [cv2.cvtColor(denoised(frame, 3.0, grain=grain), cv2.COLOR_BGR2GRAY).std() for grain in (0.0, 0.25, 1.0)]
+    assert left[0] < 0.5 * luma
+    assert 0.05 * luma < left[1] - left[0] < 0.2 * luma
+    assert left[2] == pytest.approx(luma, rel=0.05)
 
 
 def test_a_picture_with_hardly_any_noise_stays_as_it_is(day, denoised):

@@ -99,6 +99,7 @@ def smooth(
     fresh: np.ndarray,
     reach: np.float32,
     touch: np.float32,
+    taken: np.float32,
     calm: np.ndarray,
 ) -> None:
     """Write what the bilateral filter makes of each pixel of a row; `top` to `bottom` are the rows it looks at.
@@ -140,7 +141,7 @@ def smooth(
         away = lower[x + 2] - here
         alike = max(F(1) - away * away * tightness, least)
         total, weight = total + alike * away, weight + alike
-        calm[x] = here + total / weight
+        calm[x] = here + taken * total / weight
 
 
 @njit(**JIT)
@@ -222,6 +223,7 @@ def clean(
     small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
     steady[:] = 1
     scale = F((how.steps - 1) / np.sqrt(255.0))
+    luma_filter = (F(how.luma_reach), F(how.touch), F(how.taken))
     held = np.full(2, -1)
     for n in range(attention.shape[0]):
         y = first + n
@@ -239,7 +241,7 @@ def clean(
         top, upper, lower, bottom = max(y - 2, 0), max(y - 1, 0), min(y + 1, end), min(y + 2, end)
         at = 2 - first
         seen = (luma[top + at], luma[upper + at], luma[n + 2], luma[lower + at], luma[bottom + at])
-        smooth(*seen, above[2], beneath[2], weight, share, F(how.luma_reach), F(how.touch), calm)
+        smooth(*seen, above[2], beneath[2], weight, share, *luma_filter, calm)
         if how.blocks > 0:
             deblock(above[2], beneath[2], weight, F(how.blocks), calm)
         block = (how.offset, levels[n], index[n], attention[n])

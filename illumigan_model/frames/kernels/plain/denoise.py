@@ -58,7 +58,7 @@ def clean(
     share = (1 - around_luma / 255) ** 2
     less = share * (STILL + (1 - STILL) * fresh) if len(fresh) else share
     near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1) - first + REACH
-    calm = smooth(luma[near], how.luma_reach * less, np.float32(how.touch) * less)
+    calm = smooth(luma[near], how.luma_reach * less, np.float32(how.touch) * less, np.float32(how.taken))
     if how.blocks > 0:
         away = calm - around_luma
         near_by = np.maximum(1 - away * away / (9 * how.blocks**2), 0)
@@ -81,7 +81,7 @@ def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
     return wide.transpose(0, 2, 1)
 
 
-def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray) -> np.ndarray:
+def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray, taken: np.float32) -> np.ndarray:
     """Return what the bilateral filter makes of each luminance (n x W; `luma` has two more at each end of both).
 
     The four pixels that touch one count at least `least`.
@@ -95,4 +95,4 @@ def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray) -> np.ndarray
         alike = np.maximum(1 - away * away * tightness, least if abs(dy) + abs(dx) == 1 else 0)
         total += alike * away
         weight += alike
-    return centre + total / weight
+    return centre + taken * total / weight
