@@ -22,8 +22,8 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
-# Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks painted.
-# In a video it would flicker.
+# Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
+# painted. In a video it would flicker.
 GRAIN = 0.15
 # Levels of noise that compression has made too coarse to be seen; all of it where SURE levels are seen, and below that
 # less by the square, as it may be texture.
