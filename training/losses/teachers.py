@@ -29,30 +29,20 @@ def open_teacher(name: str) -> Teacher | None:
 
     Args:
         name: "none" (the answer is None: nothing but the adversarial and feature-preserving losses is known of dark
-            photos), "contrast" (`raise_contrast`), or the checkpoint of a generator to distil (Hinton et al., arXiv
-            1503.02531).
+            photos), "contrast" (`raise_contrast`), or a generator to distil (Hinton et al., arXiv 1503.02531): a
+            name of shipped weights or a file.
 
     Raises:
-        ModelError: the checkpoint is missing or damaged.
+        ModelError: the weights are missing or damaged.
     """
     if name == "none":
         return None
-    return raise_contrast if name == "contrast" else distil(Path(name).expanduser())
+    return raise_contrast if name == "contrast" else distil(name)
 
 
-def distil(checkpoint: Path) -> Teacher:
-    """Return the generator of a checkpoint as a teacher."""
-    import torch
+def distil(model: str) -> Teacher:
+    """Return what a generator makes of single photos, denoised, as a teacher."""
+    from illumigan_model.enhancer import Enhancer
 
-    from illumigan_model.generators.checkpoint import load_checkpoint
-
-    generator = load_checkpoint(checkpoint)
-
-    def teach(bgr: np.ndarray) -> np.ndarray:
-        planes = np.ascontiguousarray(bgr[None, :, :, ::-1].transpose(0, 3, 1, 2), dtype=np.float32) / 255
-        with torch.inference_mode():
-            made = generator(torch.from_numpy(planes))[0][0].clamp(0, 1)
-        levels = (made * 255 + 0.5).byte().numpy()
-        return np.ascontiguousarray(levels.transpose(1, 2, 0)[:, :, ::-1])
-
-    return teach
+    enhancer = Enhancer(str(Path(model).expanduser()), "torch", daylight_gate=False, temporal=False, threads=1)
+    return lambda bgr: enhancer.enhance(bgr).image

@@ -1,9 +1,12 @@
+from contextlib import closing
+
 import cv2
 import numpy as np
 import pytest
 from skimage import data
 
 from illumigan_model.attention import luminance_u8
+from illumigan_model.enhancer import Enhancer
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.baselines import clahe
 from illumigan_training.losses.teachers import open_teacher, raise_contrast
@@ -32,3 +35,10 @@ def test_teachers_by_name():
     assert open_teacher("contrast") is raise_contrast
     with pytest.raises(ModelError, match=r"nobody\.safetensors"):
         open_teacher("nobody.safetensors")
+
+
+def test_shipped_weights_teach_what_the_product_makes_of_a_photo():
+    made = open_teacher("curve_grid")(DARK)
+    with closing(Enhancer("curve_grid", daylight_gate=False, temporal=False)) as product:
+        wanted = product.enhance(DARK).image
+    assert np.abs(made.astype(int) - wanted).max() <= 2
