@@ -20,7 +20,7 @@ LOG_PERIOD = 10.0  # seconds between two lines where there is no terminal
 
 def command(
     *,
-    model: Model = "curve_grid",
+    model: Model = "curve_grid_detect",
     precision: Annotated[str, typer.Option(help="fp16 or fp32.")] = "fp16",
     size: Annotated[
         Optional[str], typer.Option(help="WIDTHxHEIGHT, to make the graph of weights that have none for it.")

@@ -20,9 +20,9 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "model",
-        "curve_grid",
-        "Name of shipped weights, or path of an .onnx, .safetensors or .pth file. Another one is loaded while frames "
-        "pass.",
+        "curve_grid_detect",
+        "Name of shipped weights (curve_grid_detect for a detector that follows, curve_grid for people), or path of an "
+        ".onnx, .safetensors or .pth file. Another one is loaded while frames pass.",
         is_for_node=True,
     ),
     Setting(

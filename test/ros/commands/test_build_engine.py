@@ -42,10 +42,10 @@ def tensorrt(tmp_path, monkeypatch):
 def test_the_engine_of_the_shipped_model_is_built_once_with_progress(tensorrt):
     runs = tensorrt()
     output = illumigan("build-engine")
-    assert "building the engine of curve_grid.onnx (fp16) for 0 s: layer 1 of 9" in output
-    engine = engine_cache.find(find_weights("curve_grid", (".onnx",)), "fp16", engine_cache.TENSORRT)
+    assert "building the engine of curve_grid_detect.onnx (fp16) for 0 s: layer 1 of 9" in output
+    engine = engine_cache.find(find_weights("curve_grid_detect", (".onnx",)), "fp16", engine_cache.TENSORRT)
     assert str(engine) in output
-    assert "layer 1 of 9" not in illumigan("build-engine", "--model", "curve_grid")
+    assert "layer 1 of 9" not in illumigan("build-engine", "--model", "curve_grid_detect")
     assert len(runs()) == 1
     illumigan("build-engine", "--precision", "fp32")
     assert len(runs()) == 2
@@ -108,7 +108,7 @@ def test_the_doctor_lists_the_engines_and_says_which_fit(tensorrt, monkeypatch, 
         assert cache.text.endswith(", 0.3 MB")
         return sorted((found.text, found.state) for found in engines)
 
-    fp16, fp32 = (f"curve_grid.onnx in {precision} for none, 0.2 MB; " for precision in ("fp16", "fp32"))
+    fp16, fp32 = (f"curve_grid_detect.onnx in {precision} for none, 0.2 MB; " for precision in ("fp16", "fp32"))
     assert look() == [(fp16 + "fits this machine", "ok"), (fp32 + "fits this machine", "ok")]
     here = engine_cache.TENSORRT
     monkeypatch.setattr(engine_cache, "TENSORRT", here._replace(facts=lambda: {"gpu": "Orin"}))

@@ -73,11 +73,11 @@ class Workshop:
         assert not process.exists()
 
     def build(self, precision: str) -> None:
-        graph = find_weights("curve_grid", (".onnx",))
+        graph = find_weights("curve_grid_detect", (".onnx",))
         engine_cache.build(graph, precision, PATIENCE, unwatched, self.builder)
 
     def engine(self, precision: str) -> Path:
-        return engine_cache.find(find_weights("curve_grid", (".onnx",)), precision, self.builder)
+        return engine_cache.find(find_weights("curve_grid_detect", (".onnx",)), precision, self.builder)
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def test_every_frame_comes_out_before_during_and_after_the_engine_takes_over(ben
     assert runtimes == sorted(runtimes)  # onnxruntime, and from one frame on tensorrt
     assert runtimes[4] == during["runtime"] == "onnxruntime"
     precision = "fp32" if runtime == "tensorrt-fp32" else "fp16"
-    assert f"engine of curve_grid ({precision}) is being built for" in during["engine"]
+    assert f"engine of curve_grid_detect ({precision}) is being built for" in during["engine"]
     for before, after in pairwise(pictures):
         assert after.mean() > NIGHT.mean() + 5
         assert np.abs(after.astype(int) - before).max() <= 2  # it does not flicker
@@ -180,7 +180,7 @@ def test_an_engine_of_the_other_precision_runs_only_until_the_one_that_is_asked_
     workshop.build(there)
     running = bench({"engine_build": "background", "runtime": runtime})
     camera = running.camera(Image)
-    told(running, f"engine of curve_grid ({wanted}) is there after")
+    told(running, f"engine of curve_grid_detect ({wanted}) is there after")
     camera.publish(image(1))
     assert to_bgr(running.output(1)).mean() > NIGHT.mean() + 5
     stamps = count(2)
@@ -208,7 +208,7 @@ def test_a_half_precision_that_is_not_good_enough_is_told_where_single_precision
 
     monkeypatch.setattr(workshop, "engine", refuse_half)
     running = bench({"engine_build": "background"}, topics=())
-    values = told(running, "The engine of curve_grid (fp16) is not used: its answer is off.")
+    values = told(running, "The engine of curve_grid_detect (fp16) is not used: its answer is off.")
     assert values["level"] == DiagnosticStatus.WARN
     assert values["runtime in detail"] == "tensorrt (CUDA, fp32)"
     running.listen("/enhanced/image")

@@ -72,11 +72,11 @@ def test_another_model_takes_over_while_frames_pass_and_one_that_is_not_there_do
     by_curves = send()
     assert set_parameter(running, "model", "no_such_model").successful
     running.wait(lambda: send() is not None and "no_such_model" in running.diagnostics().get("message", ""))
-    assert running.diagnostics()["model"] == "curve_grid"
+    assert running.diagnostics()["model"] == "curve_grid_detect"
     assert running.statuses()[-1].level == DiagnosticStatus.WARN
     assert (
         set_parameter(running, "runtime", "torch").successful
-        and set_parameter(running, "model", "curve_grid").successful
+        and set_parameter(running, "model", "curve_grid_detect").successful
     )
     running.wait(lambda: send() is not None and running.diagnostics().get("runtime") == "torch")
     assert np.abs(send().astype(int) - by_curves).mean() < 3
