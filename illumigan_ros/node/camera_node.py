@@ -19,7 +19,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 
 from illumigan_model.errors import IllumiganError, Stopped
-from illumigan_model.system.memory import give_back
+from illumigan_model.system.memory import give_back, set_aside
 from illumigan_ros.node.diagnostics import ERROR, OK, WARN, CameraHealth, diagnostic_array, status
 from illumigan_ros.node.parameters import CameraSettings, Parameters
 from illumigan_ros.node.qos import LATCHED, image_qos
@@ -134,7 +134,9 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self.streams = {name: self._stream(name, its_settings) for name, its_settings in settings.items()}
         self._healths = {name: CameraHealth(stream) for name, stream in self.streams.items()}
         self._configured = True
-        return super().on_configure(state)
+        result = super().on_configure(state)
+        set_aside()  # from here on frames would wait
+        return result
 
     @logged
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -178,7 +180,8 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         self.streams, self._healths = {}, {}
         self._close()
         self._configured = False
-        give_back()  # a camera and its callbacks hold each other, and with them the memory of whole frames
+        # A camera and its callbacks hold each other, and with them the memory of whole frames.
+        give_back(everything=True)
         self._is_untidy = True
 
     def _stop(self) -> None:
