@@ -132,6 +132,13 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
                 return FAILURE
             self.get_logger().error(self._load_error)
         self.streams = {name: self._stream(name, its_settings) for name, its_settings in settings.items()}
+        if circle := self._circle():
+            self.release()
+            self.get_logger().error(
+                f"Cannot be configured: what comes of the frames on {circle} would come back there as its next frame; "
+                "remap the input or the output."
+            )
+            return FAILURE
         self._healths = {name: CameraHealth(stream) for name, stream in self.streams.items()}
         self._configured = True
         result = super().on_configure(state)
@@ -183,6 +190,19 @@ class CameraNode(WatchedNode, Generic[AnyStream]):
         # A camera and its callbacks hold each other, and with them the memory of whole frames.
         give_back(everything=True)
         self._is_untidy = True
+
+    def _circle(self) -> str | None:
+        """Return the topic of a camera whose frames are made of its own, maybe by way of others; None for none."""
+        makers = {topic: stream for stream in self.streams.values() for topic in stream.outputs.topics}
+        for stream in self.streams.values():
+            topic = stream.camera.topic
+            for _ in self.streams:
+                if topic not in makers:
+                    break
+                topic = makers[topic].camera.topic
+                if topic == stream.camera.topic:
+                    return topic
+        return None
 
     def _stop(self) -> None:
         for stream in self.streams.values():

@@ -57,6 +57,11 @@ class Publishers:
         """The full name of the main output's topic."""
         return next(iter(self._publishers.values())).topic_name
 
+    @property
+    def topics(self) -> set[str]:
+        """The full names of the topics of all outputs."""
+        return {publisher.topic_name for publisher in self._publishers.values()}
+
     def is_any_wanted(self) -> bool:
         """Return whether somebody listens to any output, or nobody needs to because the node is not lazy."""
         return any(self._is_wanted(name) for name in self._publishers)

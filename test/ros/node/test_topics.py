@@ -58,6 +58,22 @@ def test_the_player_publishes_where_its_help_says():
     assert topics[CAMERA_INFO] == "/front/info"
 
 
+@pytest.mark.parametrize(
+    ("cameras", "remaps", "state"),
+    [
+        ([""], ["image:=enhanced/image"], "unconfigured"),
+        (["a", "b"], ["a/image:=b/enhanced/image", "b/image:=a/enhanced/image"], "unconfigured"),
+        (["a", "b"], ["b/image:=a/enhanced/image"], "active"),
+    ],
+    ids=["its own", "by way of another", "two in a row"],
+)
+def test_a_camera_that_would_be_fed_with_its_own_output_is_refused(cameras, remaps, state):
+    with node_with(remaps, EnhanceNode, parameter_overrides=[Parameter("cameras", value=cameras)]) as node:
+        node.autostart()
+        assert node._state_machine.current_state[1] == state
+        assert bool(node.streams) == (state == "active")
+
+
 def test_the_node_listens_and_publishes_there():
     parameters = [
         Parameter("input_transport", value="compressed"),
