@@ -15,6 +15,7 @@ from illumigan_ros.commands.signals import heeded
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.footage import Footage
 from illumigan_ros.recordings.player import Player, topic_of
+from illumigan_ros.starting import start
 
 
 def command(
@@ -68,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start("illumigan_ros.commands.play_bag")

@@ -17,6 +17,7 @@ from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.bag_writer import BagWriter
 from illumigan_ros.recordings.recorder import Recorder, record
 from illumigan_ros.recordings.writer_thread import WriterThread
+from illumigan_ros.starting import start
 
 
 def command(
@@ -93,4 +94,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start("illumigan_ros.commands.record_bag")

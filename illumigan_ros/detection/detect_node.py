@@ -7,7 +7,11 @@ night_detection.launch.py`. `illumigan_ros/node/camera_node.py` has what it shar
 
 from __future__ import annotations
 
-import sys
+from illumigan_ros.starting import start
+
+if __name__ == "__main__":
+    start("illumigan_ros.detection.detect_node")  # before ROS is imported, which may not find room to start
+
 from typing import Any
 
 from illumigan_model.detectors.detector import Detector
@@ -82,7 +86,3 @@ def unknown_class(classes: list[str], detector: Detector) -> str | None:
 def main(args: list[str] | None = None) -> int:
     """Run the node until Ctrl-C; returns the exit code, 2 where ROS or the node refuses what it was started with."""
     return run(DetectNode, args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

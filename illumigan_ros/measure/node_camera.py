@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from illumigan_ros.measure.benchmark import get_frames
 from illumigan_ros.node.process import ros_node
+from illumigan_ros.starting import start
 
 if TYPE_CHECKING:
     from rclpy.node import Node
@@ -85,4 +86,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start("illumigan_ros.measure.node_camera")

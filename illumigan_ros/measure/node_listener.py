@@ -14,6 +14,7 @@ from typing import Any
 
 from illumigan_ros.node.process import ros_node
 from illumigan_ros.recordings.cdr import header_stamp_ns
+from illumigan_ros.starting import start
 
 
 def main() -> None:
@@ -52,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start("illumigan_ros.measure.node_listener")

@@ -8,7 +8,11 @@ this node.
 
 from __future__ import annotations
 
-import sys
+from illumigan_ros.starting import start
+
+if __name__ == "__main__":
+    start("illumigan_ros.node.enhance_node")  # before ROS is imported, which may not find room to start
+
 import threading
 import time
 from typing import Any
@@ -197,7 +201,3 @@ class EnhanceNode(CameraNode[EnhancedCamera]):
 def main(args: list[str] | None = None) -> int:
     """Run the node until Ctrl-C; returns the exit code, 2 where ROS or the node refuses what it was started with."""
     return run(EnhanceNode, args)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

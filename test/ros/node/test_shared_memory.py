@@ -103,10 +103,21 @@ def with_free_bytes(free: int, *command: str | Path) -> subprocess.CompletedProc
     return subprocess.run(whole, capture_output=True, text=True, timeout=60, check=False)
 
 
+EXECUTABLES = [(str(path),) for path in sorted((ROOT / "illumigan_ros/executables").glob("*_*"))]
+MODULES = [
+    ("-m", "illumigan_ros.node.enhance_node"),
+    ("-m", "illumigan_ros.detection.detect_node"),
+    ("-m", "illumigan_ros.measure.node_camera"),
+    ("-m", "illumigan_ros.measure.node_listener"),
+    ("-m", "illumigan_ros.commands.play_bag"),
+    ("-m", "illumigan_ros.commands.record_bag"),
+]
+
+
 @may_mount
-@pytest.mark.parametrize("executable", sorted((ROOT / "illumigan_ros/executables").glob("*_*")), ids=os.path.basename)
-def test_where_dev_shm_is_full_to_the_last_byte_an_executable_says_so_and_the_launch_file_tries_again(executable):
-    ended = with_free_bytes(4096, executable)
+@pytest.mark.parametrize("command", [*EXECUTABLES, *MODULES], ids=lambda words: words[-1].rpartition("/")[2])
+def test_where_dev_shm_is_full_to_the_last_byte_a_process_says_so_and_the_launch_file_tries_again(command):
+    ended = with_free_bytes(4096, *command)
     assert ended.returncode == 1
     (sentence,) = ended.stderr.splitlines()
     assert sentence.startswith("error: /dev/shm is full to the last byte")
