@@ -90,6 +90,7 @@ setup(
             "matplotlib>=3.5",
         ],
         "video": ["av>=17.1"],
+        "jpeg": ["PyTurboJPEG>=1.7,<2"],  # 2 wants libjpeg-turbo 3, which Ubuntu up to 24.04 does not have
         "fleet": ["ray>=2.9"],
         "heif": ["pillow-heif>=0.10"],
         "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.26"],

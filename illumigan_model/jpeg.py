@@ -5,12 +5,15 @@ The markers are those of ITU-T T.81 (the JPEG standard), the AVI1 segment is tha
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
 
 START, SCAN, END = b"\xff\xd8", b"\xff\xda", b"\xff\xd9"
+STARTS_OF_FRAME = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of the header with the size
 FILLING = 128  # what decoders show where data is missing
 MOST_ZEROS = 3  # zero bytes that can be data; more of them behind the last other byte are padding
 # What is no zeros, as which a decoder reads missing data: at once, and after any restart marker that it may wait for.
@@ -26,6 +29,15 @@ def from_start(content: bytes) -> bytes:
     """Return the bytes from where a JPEG begins, which some drivers put a header of their own before; b"" if none."""
     begin = content.find(START + b"\xff")
     return b"" if begin < 0 else content[begin:]
+
+
+def claimed_pixels(content: bytes) -> int:
+    """Return how many pixels the header of a JPEG claims, 0 where it has none and no decoder could read it."""
+    for marker, place in _segments(content):
+        if marker in STARTS_OF_FRAME:
+            height, width = content[place + 5 : place + 7], content[place + 7 : place + 9]
+            return int.from_bytes(height, "big") * int.from_bytes(width, "big")
+    return 0
 
 
 def whole(content: bytes) -> bytes:
@@ -63,10 +75,20 @@ def _ends_in_filling(content: bytes) -> bool:
 
 def _scan_of(content: bytes) -> int:
     """Return where the first scan begins, after the segments, of which one may hold a preview with scans of its own."""
-    place = len(START)
-    while content[place : place + 1] == b"\xff" and content[place : place + 2] != SCAN:
-        place += 2 + int.from_bytes(content[place + 2 : place + 4], "big")
-    return place
+    return next((place for marker, place in _segments(content) if marker == SCAN[1]), len(content))
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int]]:
+    """Give marker and place of each segment up to the first scan; what is between them is skipped, as decoders do."""
+    place = content.find(b"\xff", len(START))
+    while 0 <= place < len(content) - 1:
+        marker = content[place + 1]
+        if 0 < marker < 0xFF:  # else it is filling
+            yield marker, place
+            if marker == SCAN[1]:
+                return
+            place += 1 + max(2, int.from_bytes(content[place + 2 : place + 4], "big"))
+        place = content.find(b"\xff", place + 1)
 
 
 def _eighth(content: bytes) -> np.ndarray | None:

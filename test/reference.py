@@ -69,6 +69,7 @@ VALUES = (
     Value("runtime not used N", "where a better one failed", "which, and why"),
     Value("engine", "with `engine_build`", "what is being built and for how long, or what came of it"),
     Value("input reliability", "while subscribed", "reliable or best_effort, as the publishers are"),
+    Value("JPEG decoder", "with compressed input", "PyTurboJPEG where it works, or OpenCV"),
     Value("budget step", ALWAYS, f"what the latency budget asks for: {', '.join(STEPS)}"),
     Value("frames in", ALWAYS, "received"),
     Value("frames in work", ALWAYS, "received, and in none of the counts below yet"),

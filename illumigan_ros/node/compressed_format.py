@@ -1,4 +1,4 @@
-"""What is known of a CompressedImage before it is decoded: what its text `format` says, and the size that it claims.
+"""What the text `format` of a CompressedImage says.
 
 image_transport writes `ENCODING; jpeg compressed TARGET`: the encoding of the camera's image and that of the picture in
 the file, which is left out for a mosaic. Drivers write `jpeg`, `jpg` or `JPEG` alone. What kind of file it is, the
@@ -7,9 +7,7 @@ file says best, so nothing here asks for it.
 
 from __future__ import annotations
 
-import io
 import re
-import warnings
 
 _DEPTH = re.compile(r"compressed\s*depth", re.IGNORECASE)
 _VIDEO = re.compile(r"h\.?26[45]|hevc|\bav1\b|vp[89]|ffmpeg|theora", re.IGNORECASE)
@@ -30,18 +28,3 @@ def mosaic_of(format_: str) -> str | None:
     """Return rggb, bggr, gbrg or grbg where the picture is a mosaic in grey, which still has to become colours."""
     found = _MOSAIC.match(format_)
     return found[1].lower() if found and not _COLOUR_TARGET.search(format_) else None
-
-
-def claimed_pixels(content: bytes) -> int:
-    """Return how many pixels a file's header claims, 0 where it is no picture that Pillow knows."""
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about bombs: what is too large is for the caller to say
-        try:
-            with Image.open(io.BytesIO(content)) as picture:
-                return picture.width * picture.height
-        except Image.DecompressionBombError:
-            return 1 << 62
-        except Exception:  # Pillow's plugins raise whatever their parsers run into
-            return 0

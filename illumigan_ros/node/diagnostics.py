@@ -9,6 +9,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
 from illumigan_ros.node.statistics import SKIPPED, UNWANTED
 from illumigan_ros.node.stream import CameraStream
+from illumigan_ros.node.turbo_jpeg import jpeg_decoder
 
 OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK,
@@ -61,6 +62,8 @@ class CameraHealth:
         """Return everything that is counted and measured of the camera, as text."""
         camera = self._stream.camera
         values = {"input reliability": camera.reliability} if camera.reliability else {}
+        if self._stream.settings["input_transport"] == "compressed":
+            values["JPEG decoder"] = jpeg_decoder()
         return {**values, **camera.statistics.values(), **self._stream.values()}
 
 

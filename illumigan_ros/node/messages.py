@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
-from illumigan_model import jpeg
 from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE, to_full_range
-from illumigan_ros.node.compressed_format import claimed_pixels, mosaic_of, why_no_picture
+from illumigan_ros.node.compressed_format import mosaic_of, why_no_picture
+from illumigan_ros.node.compressed_picture import decoded
 from illumigan_ros.node.white_level import WhiteLevelWatch
 
 if TYPE_CHECKING:
@@ -129,14 +129,11 @@ def compressed_to_bgr(
     reason = why_no_picture(message.format)
     if reason is not None:
         raise NoPictureError(f"A compressed image of format {_quoted(message.format)} {reason}.")
-    claimed = claimed_pixels(content)
-    if claimed > max_pixels:
-        raise FrameError(f"The {name} claims {claimed} pixels, which is more than max_pixels; it is not decoded.")
     pattern = mosaic_of(message.format)
-    picture = _decoded(content, name, cv2.IMREAD_UNCHANGED) if pattern else None
+    picture = decoded(content, name, max_pixels, as_stored=True) if pattern else None
     if picture is None or picture.ndim == 3:  # no mosaic, whatever its name says
         pattern = None
-        picture = _decoded(content, name, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+        picture = decoded(content, name, max_pixels)
     if picture.dtype == np.uint16:
         picture = _scaled(picture, white_16bit, watch, deep)
     if picture.dtype not in (np.uint8, np.uint16):
@@ -254,37 +251,6 @@ def _scaled(values: np.ndarray, white: int, watch: WhiteLevelWatch | None, deep:
     if watch is not None:
         watch.observe(values, white)
     return to_full_range(values, white) if deep else cv2.convertScaleAbs(values, alpha=255.0 / white)
-
-
-def _decoded(content: bytes, name: str, flags: int) -> np.ndarray:
-    """Return the picture in a file's bytes; `name` says for people where it is from."""
-    picture = _read(content, name, flags)
-    if picture is None:  # a driver's own header may stand before it
-        picture = _read(jpeg.from_start(content), name, flags)
-    if picture is None:
-        raise FrameError(f"The {name} is no picture that OpenCV can decode; send JPEG or PNG.")
-    return picture
-
-
-def _read(content: bytes, name: str, flags: int) -> np.ndarray | None:
-    if not jpeg.begins_as_jpeg(content):
-        return _imdecode(content, flags)
-    try:
-        both = jpeg.fields(content)
-        pictures = [_imdecode(jpeg.whole(part), flags) for part in both or (content,)]
-    except FrameError as error:
-        raise FrameError(f"The {name} is a JPEG cut off before its end; check the link to the camera.") from error
-    upper, lower = pictures[0], pictures[-1]
-    if both is None or upper is None or lower is None or upper.shape != lower.shape:
-        return upper
-    return np.stack([upper, lower], axis=1).reshape(2 * upper.shape[0], *upper.shape[1:])
-
-
-def _imdecode(content: bytes, flags: int) -> np.ndarray | None:
-    try:
-        return cv2.imdecode(np.frombuffer(content, np.uint8), flags) if content else None
-    except cv2.error:
-        return None
 
 
 def _convert(pixels: np.ndarray, code: int, message: Any) -> np.ndarray:

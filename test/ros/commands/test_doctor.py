@@ -60,5 +60,5 @@ def test_a_graphics_driver_that_hangs_does_not_hang_the_doctor(tmp_path, monkeyp
 def test_the_doctor_says_what_works():
     output = illumigan("doctor")
     assert "onnxruntime" in output and "sha256 as shipped" in output
-    for subject in ("GPU", "PyAV", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
+    for subject in ("GPU", "PyAV", "JPEG", "rclpy", "kernel", "openvino", "tensorrt", "engines in"):
         assert subject in output

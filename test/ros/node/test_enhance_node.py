@@ -13,6 +13,7 @@ from support.node import NIGHT, header, image, last_frame, set_parameter
 
 from illumigan_model.attention import attention_u8
 from illumigan_ros.node.messages import compressed_from_bgr, compressed_to_bgr, to_bgr
+from illumigan_ros.node.turbo_jpeg import jpeg_decoder
 
 
 def test_a_dark_frame_comes_out_brighter_with_its_own_header_and_its_attention(bench):
@@ -147,6 +148,7 @@ def test_compressed_in_and_out(bench):
     del broken.data[len(broken.data) // 2 :]
     camera.publish(broken)
     running.wait(lambda: running.diagnostics().get("frames rejected: bad message") == "1")
+    assert running.diagnostics()["JPEG decoder"] == jpeg_decoder()
     camera.publish(compressed_from_bgr(NIGHT, header(2)))
     enhanced, jpeg = running.output(2), running.output(2, "/enhanced/image/compressed")
     assert jpeg.header == header(2)

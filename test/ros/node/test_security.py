@@ -69,10 +69,33 @@ def jpeg_that_claims(width: int, height: int) -> bytes:
     return jpeg[:place] + struct.pack(">HH", height, width) + jpeg[place + 4 :]
 
 
-@pytest.mark.parametrize("bomb", [png_that_claims(30_000, 30_000), jpeg_that_claims(60_000, 60_000)])
+def field(jpeg: bytes, polarity: int) -> bytes:
+    """Make a field of a Motion JPEG frame."""
+    return jpeg[:2] + b"\xff\xe0\x00\x10AVI1" + bytes([polarity]) + bytes(9) + jpeg[2:]
+
+
+JPEG_BOMB, SMALL_JPEG = jpeg_that_claims(30_000, 30_000), jpeg_that_claims(16, 16)
+BOMBS = {
+    "PNG": png_that_claims(30_000, 30_000),
+    "JPEG": JPEG_BOMB,
+    "JPEG behind bytes of the driver's own": b"\x55\xaa\x00" + JPEG_BOMB,
+    "JPEG with bytes between its segments, which decoders skip": JPEG_BOMB[:20] + b"\0\0" + JPEG_BOMB[20:],
+    "JPEG with filling between its segments": JPEG_BOMB[:20] + b"\xff\xff" + JPEG_BOMB[20:],
+    "second field of an interlaced frame": field(SMALL_JPEG, 1) + field(JPEG_BOMB, 2),
+    "JPEG without its end": JPEG_BOMB[:-2],
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 def test_a_picture_that_claims_too_many_pixels_is_refused_before_it_is_decoded(bomb):
     with pytest.raises(FrameError, match=r"more than max_pixels"):
         compressed_to_bgr(SimpleNamespace(format="png", data=bomb), max_pixels=1 << 20)
+
+
+def test_a_picture_whose_size_only_a_decoder_could_tell_is_not_decoded():
+    bomb = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 30000 +X 30000\n" + bytes(100)
+    with pytest.raises(FrameError, match="no picture"):
+        compressed_to_bgr(SimpleNamespace(format="hdr", data=bomb))
 
 
 def test_a_message_that_claims_two_gigabytes_in_a_hundred_bytes_is_refused():
