@@ -1,9 +1,8 @@
-"""The grid of tone curves as it is applied to a frame of a given size: where each pixel lies, and the look-up tables.
+"""The grid of tone curves as it is applied to a frame of a given size: where each pixel lies, and what kernels need.
 
-The operator is `generators.curve_grid.apply_curves`, in integers where that is exact enough: the result lies within
-one level of the float operator. Between two rows of tiles the curves become one table: for each of 17 column spans
-(between tile centres), each colour and each level, the four tiles' values in one 32-bit word. Each pixel then costs
-one look-up and one blend a colour. `fused_pass` does this with a whole frame.
+The operator is `generators.curve_grid.apply_curves`. A row of pixels lies between two rows of tiles, whose curves are
+blended once for all of it; between two tiles, a span, each pixel then costs a sum over the knots of a curve and a blend
+from the left tile to the right one. `fused_pass` does this with a whole frame.
 """
 
 from __future__ import annotations
@@ -11,16 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
+
+from illumigan_model.frames.row_memory import new_rows
 
 THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
 UNSURE, SURE = 6.0, 16.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
-FINE_STEPS = 64 * (KNOTS - 1) + 1
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
 """Knot values of the curves that change nothing, 24 x 1 x 1."""
@@ -39,16 +41,31 @@ class Block:
 class Plan:
     """Where the pixels of one frame size lie in the grid.
 
-    `tile` and `below` give for each row the tile row above it and the weight in [0, 1] of the next one; `begins` the
-    first column of each span and the width; `span` and `right` give for each column its span and the weight in [0, 1]
-    of that span's right-hand tile.
+    `tile` and `below` give for each row the tile row above it and the weight in [0, 1] of the next one; `spans`,
+    uint64 2 x 17, the first column of each span and how many of them kernels work out, a multiple of `STRETCH`; `right`
+    gives for each column the weight in [0, 1] of its span's right-hand tile, followed by 0s.
     """
 
     tile: np.ndarray
     below: np.ndarray
-    begins: np.ndarray
-    span: np.ndarray
+    spans: np.ndarray
     right: np.ndarray
+
+
+class Tones(NamedTuple):
+    """What rows between two rows of tiles need to get their curves, as kernels take it.
+
+    `tiles` float32 25 x 2 x 16 are two rows of the grid of `CurveGrid.curves`: 8 knots of R, G and B and u, in [0, 1].
+    `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. Kernels work in
+    `bends`, float32 3 x 448, and `made`, float32 4 x P, P being the length of `right`.
+    """
+
+    tiles: np.ndarray
+    below: np.ndarray
+    spans: np.ndarray
+    right: np.ndarray
+    bends: np.ndarray
+    made: np.ndarray
 
 
 @lru_cache(maxsize=16)
@@ -59,12 +76,14 @@ def plan(width: int, height: int) -> Plan:
     tile = np.minimum(np.floor(row), down - 2)
     column = (np.arange(width) + 0.5) * across / width - 0.5
     floor = np.floor(column)
+    right = new_rows(width)
+    right[:width] = column - floor
+    begins = np.searchsorted(floor + 1, np.arange(SPANS + 1))
     return Plan(
         tile=tile.astype(np.int64),
         below=(row - tile).astype(np.float32),
-        begins=np.searchsorted(floor + 1, np.arange(SPANS + 1)).astype(np.int64),
-        span=(floor + 1).astype(np.uint16),
-        right=(column - floor).astype(np.float32),
+        spans=np.array([begins[:-1], -(-np.diff(begins) // STRETCH) * STRETCH], np.uint64),
+        right=right,
     )
 
 
@@ -79,27 +98,3 @@ def blocks(width: int, height: int, rows: int) -> tuple[Block, ...]:
         ends = [first + part * (last - first) // parts for part in range(parts + 1)]
         cut += [Block(tile, *between) for between in pairwise(ends)]
     return tuple(cut)
-
-
-@dataclass(frozen=True)
-class Steps:
-    """Where the steps of a look-up table lie between the knots of a curve.
-
-    The steps `edges[k]` .. `edges[k + 1]` lie between the knots k and k + 1; `share` is the weight of the upper one.
-    """
-
-    edges: np.ndarray
-    share: np.ndarray
-
-
-def steps_at(roots: np.ndarray) -> Steps:
-    """Return the steps that stand for these square roots of values in [0, 1], which ascend from 0 to 1."""
-    position = (KNOTS - 1) * roots
-    knot = np.minimum(position.astype(np.int64), KNOTS - 2)
-    return Steps(np.searchsorted(knot, np.arange(KNOTS)).astype(np.int64), (position - knot).astype(np.float32))
-
-
-LEVELS = steps_at(np.sqrt(np.arange(256) / 255))
-"""One step for each level."""
-FINE = steps_at(np.arange(FINE_STEPS) / (FINE_STEPS - 1))
-"""64 steps between knots, uniform in sqrt(x): so that denoised shades between two levels are kept apart."""

@@ -17,59 +17,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from illumigan_model.frames import curves
-from illumigan_model.frames.curves import FINE, GRID_WH, LEVELS, SPANS, Block, Steps
+from illumigan_model.frames.curves import GRID_WH, KNOTS, Block, Tones
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
+from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
 
 BLOCK_PIXELS = 1 << 16
 BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
 
 
-class Slot:
-    """Memory for one prepared block; what is in it is described in `kernels.compiled.curves`."""
-
-    def __init__(self, rows: int, width: int) -> None:
-        self.levels = np.empty((rows, 3, width), np.float32)
-        self.index = np.empty((rows, 3, width), np.uint16)
+NO_GRID = np.zeros((3 * KNOTS + 1, *GRID_WH[::-1]), np.float32)
 
 
 @dataclass(frozen=True)
 class Scratch:
     """Memory that a thread works in, as the kernels describe it."""
 
-    slot: Slot
+    levels: np.ndarray
     luma: np.ndarray
     fresh: np.ndarray
     lines: np.ndarray
     planes: np.ndarray
-    drawn: np.ndarray
-    table: np.ndarray
-    wide: np.ndarray
-    found: np.ndarray
+    bends: np.ndarray
+    made: np.ndarray
 
 
-def new_scratch(rows: int, width: int, steps: int) -> Scratch:
-    """Return the scratch for one thread, blocks of so many rows and tables of so many steps."""
+def new_scratch(rows: int, width: int) -> Scratch:
+    """Return the scratch for one thread and blocks of so many rows."""
     return Scratch(
-        slot=Slot(rows, width),
-        luma=np.empty((rows + 4, width + 4), np.float32),
-        fresh=np.empty((rows, width), np.float32),
-        lines=np.empty((5, width + 2), np.float32),
-        planes=np.empty((9, width), np.float32),
-        drawn=np.empty((2, GRID_WH[0], 3, steps), np.uint8),
-        table=np.empty((3, SPANS, steps), np.uint32),
-        wide=np.empty((2, width), np.float32),
-        found=np.empty((4, width), np.uint32),
+        levels=new_rows(1, 3, width),
+        luma=new_rows(rows + 4, width + 2 * MARGIN),
+        fresh=new_rows(rows, width),
+        lines=new_rows(5, width + 2 * MARGIN),
+        planes=new_rows(10, width),
+        bends=np.empty((3, GRID_WH[0] * (3 * (KNOTS + 1) + 1)), np.float32),
+        made=new_rows(4, width),
     )
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """How blocks are prepared: for which tables, and how they are denoised (None: not at all)."""
+    """How blocks are denoised (None: not at all), and what they are joined with."""
 
-    steps: Steps
-    offset: np.ndarray
     denoising: Denoising | None
     recall: Recall | None
 
@@ -93,7 +83,7 @@ class FusedPass:
         self._helpers = threads - 1
         self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
         self._local = threading.local()
-        self._slots: list[Slot] = []
+        self._slots: list[np.ndarray] = []
         self._job: Job | None = None
 
     def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None, grain: float = 0.0) -> Job:
@@ -110,8 +100,8 @@ class FusedPass:
         """
         width = frame.shape[1]
         rows = max(BLOCK_PIXELS // width, 1)
-        if not self._slots or self._slots[0].levels.shape != (rows, 3, width):
-            self._slots = [Slot(rows, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
+        if not self._slots or self._slots[0].shape != (rows, 3, padded(width)):
+            self._slots = [new_rows(rows, 3, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         image = np.empty_like(frame) if into is None else into
         job = Job(frame, image, look, grain, rows, self._slots, self._local)
         self._job = job
@@ -135,7 +125,7 @@ class Job:
         look: Look,
         grain: float,
         rows: int,
-        slots: list[Slot],
+        slots: list[np.ndarray],
         local: threading.local,
     ) -> None:
         height, width = frame.shape[:2]
@@ -150,7 +140,7 @@ class Job:
         # Threads take from these; one call of next() or popleft() is atomic.
         blocks = curves.blocks(width, height, rows)
         self._fresh, self._done = iter(blocks), iter(range(1, len(blocks) + 1))
-        self._free, self._ready = iter(slots), deque[tuple[Block, Slot]]()
+        self._free, self._ready = iter(slots), deque[tuple[Block, np.ndarray]]()
         self._last = len(blocks)
         self._grid: np.ndarray | None = None
         self._go, self._end = threading.Event(), threading.Event()
@@ -187,13 +177,13 @@ class Job:
         """Prepare blocks until the curves come, then take part in the rest."""
         try:
             preparation = self._plan()
-            scratch = self._scratch(preparation)
+            scratch = self._scratch()
             while not self._go.is_set():
                 slot = next(self._free, None)
-                block = next(self._fresh, None) if slot else None
+                block = None if slot is None else next(self._fresh, None)
                 if slot is None or block is None:
                     break
-                self._prepare(block, slot, preparation, scratch)
+                self._read(block, slot, preparation, scratch, NO_GRID, is_whole=False)
                 self._ready.append((block, slot))
             self._go.wait()
             if self._grid is not None:
@@ -205,9 +195,7 @@ class Job:
     def _work(self, grid: np.ndarray) -> None:
         """Enhance blocks until none is left."""
         preparation = self._plan()
-        scratch = self._scratch(preparation)
-        where, steps = self._where, preparation.steps
-        tile = -1
+        scratch = self._scratch()
         while True:
             try:
                 block, slot = self._ready.popleft()
@@ -215,14 +203,10 @@ class Job:
                 fresh = next(self._fresh, None)
                 if fresh is None:
                     return
-                block, slot = fresh, scratch.slot
-                self._prepare(block, slot, preparation, scratch)
-            if block.tile != tile:
-                tile = block.tile
-                between = (steps.edges, steps.share, where.begins, where.right)
-                tiles = grid[:, tile : tile + 2]
-                self._kernels.curves.tabulate(tiles, *between, scratch.drawn, scratch.table, scratch.wide)
-            self._enhance(block, slot, scratch)
+                self._read(fresh, scratch.levels, preparation, scratch, grid, is_whole=True)
+            else:
+                tones, out = self._tones(block, scratch, grid), self._out[block.first : block.last]
+                self._kernels.rows.enhance(slot, tones, out)
             if next(self._done) == self._last:
                 self._end.set()
 
@@ -232,26 +216,38 @@ class Job:
             if self._preparation is None:
                 noise, surroundings, recall = self._look()
                 is_clean = noise == NONE and recall is None
-                steps = LEVELS if is_clean else FINE
-                offset = self._where.span * np.uint16(len(steps.share))
-                known = (noise, self._grain, surroundings)
-                how = None if is_clean else plan_denoising(*known, len(steps.share), offset)
-                self._preparation = Preparation(steps, offset, how, recall)
+                how = None if is_clean else plan_denoising(noise, self._grain, surroundings)
+                self._preparation = Preparation(how, recall)
             return self._preparation
 
-    def _scratch(self, preparation: Preparation) -> Scratch:
-        """Return this thread's scratch, kept from frame to frame of the same kind."""
-        kind = (self._rows, len(self._where.right), len(preparation.steps.share))
+    def _scratch(self) -> Scratch:
+        """Return this thread's scratch, kept from frame to frame of the same size."""
+        kind = (self._rows, self._attention.shape[1])
         if getattr(self._local, "kind", None) != kind:
             self._local.kind, self._local.scratch = kind, new_scratch(*kind)
         scratch: Scratch = self._local.scratch
         return scratch
 
-    def _prepare(self, block: Block, slot: Slot, preparation: Preparation, scratch: Scratch) -> None:
+    def _tones(self, block: Block, scratch: Scratch, grid: np.ndarray) -> Tones:
+        tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
+        return Tones(tiles, below, self._where.spans, self._where.right, scratch.bends, scratch.made)
+
+    def _read(
+        self,
+        block: Block,
+        levels: np.ndarray,
+        preparation: Preparation,
+        scratch: Scratch,
+        grid: np.ndarray,
+        *,
+        is_whole: bool,
+    ) -> None:
+        """Read and denoise a block, and enhance it if the whole work is wanted; else it is left in `levels`."""
         attention = self._attention[block.first : block.last]
+        out = self._out[block.first : block.last if is_whole else block.first]
+        rest = (levels, attention, self._tones(block, scratch, grid), out)
         if preparation.denoising is None:
-            rows = self._frame[block.first : block.last]
-            self._kernels.curves.unpack(rows, preparation.offset, slot.levels, slot.index, attention)
+            self._kernels.rows.unpack(self._frame[block.first : block.last], *rest)
             return
         luma, fresh = scratch.luma[: len(attention) + 4], scratch.fresh[:0]
         if preparation.recall is None:
@@ -260,11 +256,5 @@ class Job:
             fresh = scratch.fresh[: len(attention)]
             seen = (luma, fresh, scratch.lines)
             self._kernels.luminance.follow(self._frame, block.first, preparation.recall, *seen)
-        lines = (luma, fresh, scratch.planes)
-        block_memory = (slot.levels, slot.index, attention)
-        self._kernels.denoise.clean(self._frame, block.first, preparation.denoising, *lines, *block_memory)
-
-    def _enhance(self, block: Block, slot: Slot, scratch: Scratch) -> None:
-        below, out = self._where.below[block.first : block.last], self._out[block.first : block.last]
-        tables = (scratch.table, scratch.wide, below, self._where.right, scratch.found)
-        self._kernels.curves.enhance(slot.levels, slot.index, *tables, out)
+        seen = (luma, fresh, scratch.planes)
+        self._kernels.rows.clean(self._frame, block.first, preparation.denoising, *seen, *rest)

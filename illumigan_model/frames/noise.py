@@ -61,8 +61,7 @@ class Denoising(NamedTuple):
     `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
     `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
     chroma and of luminance from the surroundings are cut off. `touch` is the least weight of pixels that touch, `taken`
-    the share that is done of what the filter of luminance would do. The tables that the block's `index` points into
-    have so many `steps`, uniform in sqrt(level), and each column's begins at its `offset` (uint16 W).
+    the share that is done of what the filter of luminance would do.
     """
 
     mean: np.ndarray
@@ -71,11 +70,9 @@ class Denoising(NamedTuple):
     taken: float
     chroma_reach: float
     blocks: float
-    steps: int
-    offset: np.ndarray
 
 
-def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray, steps: int, offset: np.ndarray) -> Denoising:
+def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray) -> Denoising:
     """Return how to take this noise, but for a share of its grain, out of a frame; see `Denoising`."""
     sigma = noise.sigma + HIDDEN * min(noise.sigma / SURE, 1.0) ** 2
     return Denoising(
@@ -85,8 +82,6 @@ def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray, steps: 
         taken=1 - grain,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
-        steps=steps,
-        offset=offset,
     )
 
 
@@ -105,7 +100,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     steps = np.empty(10, np.int64)
     if not pieces.size:
         return NONE
-    open_kernels().denoise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
+    open_kernels().noise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
     levels, near, far = pieces.reshape(3, -1)
     is_dark = (levels >= smallest(levels, BLACKEST)) & (levels <= smallest(levels, DARKER))
     near, far = near[is_dark], far[is_dark]

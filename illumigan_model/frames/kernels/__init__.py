@@ -1,8 +1,8 @@
 """The inner loops of the Enhancer, twice: `compiled` by numba, and `plain` in NumPy and OpenCV where numba is missing.
 
 Both have the same rooms with the same functions and give the same pixels within one level; the plain ones are many
-times slower. Rooms: `curves` (tone curves), `denoise`, `luminance` (also over time), `pictures` (other forms of a
-picture), `yuv` (the planes of video).
+times slower. Rooms: `luminance` (also over time), `noise` (how much there is), `pictures` (other forms of a picture),
+`rows` (denoising and tone curves), `yuv` (the planes of video).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Luminance of rows of pixels, as it is or followed over time.
 
-Arrays: `frame` uint8 H x 3W (B, G, R interleaved); `luma` float32 (n + 4) x (W + 4), the luminance of n rows, of two
-more above and below them, and of two more pixels at both ends of each, which repeat the last ones. Rows beyond the
-frame are left out.
+Arrays: `frame` uint8 H x 3W (B, G, R interleaved); `luma` float32 (n + 4) x Q, the luminance of n rows, of two more
+above and below them, and of two more pixels at both ends of each, which repeat the last ones. Rows beyond the frame are
+left out. A row begins at column `MARGIN`; what lies around it all is nothing (`frames.row_memory`).
 """
 
 from __future__ import annotations
@@ -19,71 +19,90 @@ if TYPE_CHECKING:
 
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
+MARGIN = 16  # as in `frames.row_memory`
+
+
+@njit(inline="always")
+def repeat_ends(luma: np.ndarray, at: int, width: int) -> None:
+    """Repeat the first and the last pixel of a row."""
+    first, last = luma[at, MARGIN], luma[at, MARGIN + width - 1]
+    for x in range(1, 3):
+        luma[at, MARGIN - x], luma[at, MARGIN + width - 1 + x] = first, last
 
 
 @njit(**JIT)
-def luminance(frame: np.ndarray, y: int, line: np.ndarray) -> None:
-    """Write the luminance of row y of the frame, between two repeated pixels at each end."""
-    width = line.shape[0] - 4
+def luminance(frame: np.ndarray, y: int, luma: np.ndarray, at: int) -> None:
+    """Write the luminance of row y of the frame into row `at`."""
+    width = frame.shape[1] // 3
     for x in range(width):
-        line[x + 2] = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
-    line[0] = line[1] = line[2]
-    line[width + 2] = line[width + 3] = line[width + 1]
+        blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
+        luma[at, MARGIN + x] = red * RED + green * GREEN + blue * BLUE
+    repeat_ends(luma, at, width)
 
 
 @kept
 def see(frame: np.ndarray, first: int, luma: np.ndarray) -> None:
     """Write the luminance of rows from `first` on as it is."""
     for y in range(max(first - 2, 0), min(first + luma.shape[0] - 2, frame.shape[0])):
-        luminance(frame, y, luma[y - first + 2])
+        luminance(frame, y, luma, y - first + 2)
 
 
 @njit(**JIT)
-def depart(frame: np.ndarray, y: int, past: np.ndarray, fade: np.float32, line: np.ndarray, away: np.ndarray) -> None:
-    """Write a row's luminance, and how far it departs from the past as it has faded.
-
-    Both have repeated pixels at each end, two and one.
-    """
-    width = past.shape[0]
+def depart(
+    frame: np.ndarray,
+    y: int,
+    past: np.ndarray,
+    fade: np.float32,
+    luma: np.ndarray,
+    at: int,
+    lines: np.ndarray,
+    line: int,
+) -> None:
+    """Write the luminance of row y into row `at`, and into a line how far it departs from the past as it has faded."""
+    width = past.shape[1]
     for x in range(width):
-        luma = F(frame[y, 3 * x + 2]) * RED + F(frame[y, 3 * x + 1]) * GREEN + F(frame[y, 3 * x]) * BLUE
-        line[x + 2] = luma
-        away[x + 1] = luma - F(past[x]) * F(1 / 256) - fade
-    line[0] = line[1] = line[2]
-    line[width + 2] = line[width + 3] = line[width + 1]
-    away[0], away[width + 1] = away[1], away[width]
+        blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
+        here = red * RED + green * GREEN + blue * BLUE
+        luma[at, MARGIN + x] = here
+        lines[line, MARGIN + x] = here - F(past[y, x]) * F(1 / 256) - fade
+    repeat_ends(luma, at, width)
+    repeat_ends(lines, line, width)
 
 
 @njit(**JIT)
 def join(
-    line: np.ndarray,
-    upper: np.ndarray,
-    here: np.ndarray,
-    lower: np.ndarray,
+    luma: np.ndarray,
+    at: int,
+    lines: np.ndarray,
+    upper: int,
+    here: int,
+    lower: int,
     reach: np.float32,
     least: np.float32,
     sums: np.ndarray,
     fresh: np.ndarray,
-    kept_line: np.ndarray,
+    n: int,
+    present: np.ndarray,
+    y: int,
 ) -> None:
-    """Join a row with the past, in place; writes which share of each pixel is new, and the past of the next frame.
+    """Join row `at` with the past, in place; writes which share of each pixel is new, and the past of the next frame.
 
     A pixel has moved as far as the mean of the nine around it departs from the past.
     """
-    width = fresh.shape[0]
+    width = present.shape[1]
     for x in range(width + 2):
-        sums[x] = upper[x] + here[x] + lower[x]
+        at_x = MARGIN - 1 + x
+        sums[at_x] = lines[upper, at_x] + lines[here, at_x] + lines[lower, at_x]
     for x in range(width):
-        luma = line[x + 2]
-        mean = (sums[x] + sums[x + 1] + sums[x + 2]) * F(1 / 9)
-        limit = reach * (F(1) - luma * F(1 / 255))
+        own = luma[at, MARGIN + x]
+        mean = (sums[MARGIN - 1 + x] + sums[MARGIN + x] + sums[MARGIN + 1 + x]) * F(1 / 9)
+        limit = reach * (F(1) - own * F(1 / 255))
         share = min(max(mean * mean / (limit * limit + F(1e-6)), least), F(1))
-        fresh[x] = share
-        luma -= here[x + 1] * (F(1) - share)
-        line[x + 2] = luma
-        kept_line[x] = np.uint16(np.int32(min(max(luma, F(0)), F(255)) * F(256) + F(0.5)))
-    line[0] = line[1] = line[2]
-    line[width + 2] = line[width + 3] = line[width + 1]
+        fresh[n, x] = share
+        own -= lines[here, MARGIN + x] * (F(1) - share)
+        luma[at, MARGIN + x] = own
+        present[y, x] = np.uint16(min(max(np.int32(own * F(256) + F(0.5)), np.int32(0)), np.int32(65280)))
+    repeat_ends(luma, at, width)
 
 
 @kept
@@ -92,21 +111,23 @@ def follow(
 ) -> None:
     """Write the luminance of rows from `first` on, joined with the past, and keep the rows themselves for the future.
 
-    `fresh` float32 n x W, is written: which share of each pixel is new; `lines` float32 5 x (W + 2) is scratch.
+    `fresh`, float32 n x P, is written: which share of each pixel is new; `lines`, float32 5 x Q, is scratch.
     """
-    end, count, width = frame.shape[0] - 1, fresh.shape[0], fresh.shape[1]
+    past, present, fade, reach, least = recall
+    end, count, width = frame.shape[0] - 1, fresh.shape[0], past.shape[1]
     top, bottom = max(first - 2, 0), min(first + count + 1, end)
-    reach, least = F(recall.reach), F(recall.least)
-    beyond, unkept = np.empty(luma.shape[1], np.float32), np.empty(width, np.uint16)
-    spare, sums = lines[3, :width], lines[4]
+    beyond, unkept = np.empty((1, luma.shape[1]), np.float32), np.empty((1, width), np.uint16)
+    spare, sums = lines[3:4], lines[4]
     for y in range(max(top - 1, 0), bottom + 2):
         if y <= end:
-            line = luma[y - first + 2] if top <= y <= bottom else beyond
-            depart(frame, y, recall.past[y], F(recall.fade), line, lines[y % 3])
+            if top <= y <= bottom:
+                depart(frame, y, past, F(fade), luma, y - first + 2, lines, y % 3)
+            else:
+                depart(frame, y, past, F(fade), beyond, 0, lines, y % 3)
         q = y - 1  # the row whose neighbours are known now
         if top <= q <= bottom:
-            is_own = first <= q < first + count
-            share = fresh[q - first] if is_own else spare
-            kept_line = recall.present[q] if is_own else unkept
-            around = (lines[max(q - 1, 0) % 3], lines[q % 3], lines[min(q + 1, end) % 3])
-            join(luma[q - first + 2], *around, reach, least, sums, share, kept_line)
+            around = (lines, max(q - 1, 0) % 3, q % 3, min(q + 1, end) % 3, F(reach), F(least), sums)
+            if first <= q < first + count:
+                join(luma, q - first + 2, *around, fresh, q - first, present, q)
+            else:
+                join(luma, q - first + 2, *around, spare, 0, unkept, 0)

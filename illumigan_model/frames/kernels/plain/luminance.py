@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.frames.kernels.plain.curves import LUMA_BGR
+from illumigan_model.frames.kernels.plain.rows import LUMA_BGR
 
 if TYPE_CHECKING:
     from illumigan_model.frames.past_luminance import Recall
 
 EDGE = 2
+MARGIN = 16  # as in `frames.row_memory`
 
 
 def luminance(frame: np.ndarray, top: int, bottom: int) -> np.ndarray:
@@ -22,7 +23,8 @@ def luminance(frame: np.ndarray, top: int, bottom: int) -> np.ndarray:
 
 def write(rows: np.ndarray, luma: np.ndarray, at: int) -> None:
     """Write rows into `luma` from row `at` on."""
-    luma[at : at + len(rows)] = cv2.copyMakeBorder(rows, 0, 0, EDGE, EDGE, cv2.BORDER_REPLICATE)
+    place = luma[at : at + len(rows), MARGIN - EDGE : MARGIN + rows.shape[1] + EDGE]
+    place[:] = cv2.copyMakeBorder(rows, 0, 0, EDGE, EDGE, cv2.BORDER_REPLICATE)
 
 
 def see(frame: np.ndarray, first: int, luma: np.ndarray) -> None:
@@ -47,5 +49,5 @@ def follow(
     share = np.clip(mean * mean / (limit * limit + 1e-6), recall.least, 1).astype(np.float32)
     here -= away * (1 - share)
     write(here, luma, top - first + EDGE)
-    fresh[:] = share[first - top : last - top]
+    fresh[:, : frame.shape[1] // 3] = share[first - top : last - top]
     recall.present[first:last] = np.clip(here[first - top : last - top], 0, 255) * np.float32(256) + np.float32(0.5)

@@ -1,0 +1,399 @@
+"""Rows of a frame, denoised and given their tone curves.
+
+Arrays, all of the n rows at hand: `out` uint8 n x 3W (B, G, R interleaved), `attention` uint8 n x W; `frame` is all of
+it, uint8 H x 3W, `mean` float32 (H // 4) x 3 (W // 4). Between reading and writing, rows are planar: `levels` float32
+3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops may work out more than there is
+(`frames.row_memory`). A single row of `levels` serves all where they are written at once.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numba import njit
+
+from illumigan_model.frames.kernels.compiled.jit import JIT, kept
+
+if TYPE_CHECKING:
+    from illumigan_model.frames.curves import Tones
+    from illumigan_model.frames.noise import Denoising
+
+F = np.float32
+RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
+UNSURE, SURE, LIFTED = F(6), F(16), F(16)  # as in `frames.curves`
+KNOTS = 8
+EACH = 3 * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
+KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) for knot in range(1, 7))
+FEW = 4  # knots that a place needs all of whose levels lie below the next one, at level 83
+DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
+MARGIN = 16  # as in `frames.row_memory`
+STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
+
+Between = tuple[int, int, np.float32]
+"""The two enlarged rows of the mean that a row lies between, and the weight of the second."""
+Span = tuple[np.uint64, np.uint64, int, int]
+"""First column, number of columns, and where the numbers of the left and of the right tile begin, see `bend`."""
+
+
+@njit(inline="always")
+def level(value: np.float32) -> np.uint8:
+    """Round to a uint8 level."""
+    return np.uint8(min(max(np.int32(value + F(0.5)), np.int32(0)), np.int32(255)))
+
+
+@njit(inline="always")
+def unit(value: np.float32) -> np.float32:
+    """Hold a value between 0 and 1."""
+    return min(max(value, F(0)), F(1))
+
+
+@njit(inline="always")
+def clamp(value: np.float32, limit: np.float32) -> np.float32:
+    """Hold a value between -limit and limit."""
+    return min(max(value, -limit), limit)
+
+
+@njit(**JIT)
+def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.ndarray, n: int) -> None:
+    """Split row y of the frame into row `at` of levels, and write row n of the attention map: 255 - luminance."""
+    for x in range(attention.shape[1]):
+        blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
+        levels[at, 0, x], levels[at, 1, x], levels[at, 2, x] = blue, green, red
+        attention[n, x] = np.uint8(np.int32(F(255.5) - (red * RED + green * GREEN + blue * BLUE)))
+
+
+@njit(**JIT)
+def part(mean: np.ndarray, y: int, small: np.ndarray) -> None:
+    """Part row y of the quarter-size mean picture into chroma of blue and of red, and luminance (3 x W // 4)."""
+    for x in range(small.shape[1]):
+        luma = mean[y, 3 * x + 2] * RED + mean[y, 3 * x + 1] * GREEN + mean[y, 3 * x] * BLUE
+        small[0, x], small[1, x], small[2, x] = mean[y, 3 * x] - luma, mean[y, 3 * x + 2] - luma, luma
+
+
+@njit(**JIT)
+def enlarge(small: np.ndarray, c: int, wide: np.ndarray, at: int) -> None:
+    """Enlarge row c fourfold, linearly, edges held; it becomes row c of picture `at`."""
+    last, width = small.shape[1] - 1, wide.shape[2]
+    for x in range(last):
+        value = small[c, x]
+        step = (small[c, x + 1] - value) * F(0.125)
+        wide[at, c, 4 * x + 2] = value + step
+        wide[at, c, 4 * x + 3] = value + F(3) * step
+        wide[at, c, 4 * x + 4] = value + F(5) * step
+        wide[at, c, 4 * x + 5] = value + F(7) * step
+    wide[at, c, 0] = wide[at, c, 1] = small[c, 0]
+    for x in range(4 * last + 2, width):
+        wide[at, c, x] = small[c, last]
+
+
+@njit(**JIT)
+def smooth(
+    luma: np.ndarray,
+    looked_at: tuple[int, int, int, int, int],
+    wide: np.ndarray,
+    between: Between,
+    fresh: np.ndarray,
+    n: int,
+    reach: np.float32,
+    touch: np.float32,
+    taken: np.float32,
+    calm: np.ndarray,
+    dark: np.ndarray,
+) -> None:
+    """Write what the bilateral filter makes of each pixel of a row, the middle one of five that are looked at.
+
+    The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too. Bright
+    surroundings are denoised less, by the factor that is written to `dark`, and so are pixels that the past has
+    denoised.
+    """
+    top, upper, here, lower, bottom = looked_at
+    above, beneath, weight_beneath = between
+    for x in range(calm.shape[0]):  # more than there are
+        own = luma[here, MARGIN + x]
+        around = wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight_beneath
+        shade = F(1) - around * F(1 / 255)
+        dark[x] = shade * shade
+        share = shade * shade * (STILL + (F(1) - STILL) * fresh[n, x])
+        limit = reach * share
+        most = limit * limit + F(1e-6)
+        least = touch * share * most
+        total, weight = F(0), most  # the pixel itself; a neighbour counts the less, the more it departs
+        for i in range(0, 5, 4):
+            away = luma[here, MARGIN - 2 + x + i] - own
+            alike = max(most - away * away, F(0))
+            total, weight = total + alike * away, weight + alike
+        for i in range(1, 4, 2):
+            away = luma[upper, MARGIN - 2 + x + i] - own
+            alike = max(most - away * away, F(0))
+            total, weight = total + alike * away, weight + alike
+            away = luma[lower, MARGIN - 2 + x + i] - own
+            alike = max(most - away * away, F(0))
+            total, weight = total + alike * away, weight + alike
+            away = luma[here, MARGIN - 2 + x + i] - own
+            alike = max(most - away * away, least)
+            total, weight = total + alike * away, weight + alike
+        away = luma[top, MARGIN + x] - own
+        alike = max(most - away * away, F(0))
+        total, weight = total + alike * away, weight + alike
+        away = luma[bottom, MARGIN + x] - own
+        alike = max(most - away * away, F(0))
+        total, weight = total + alike * away, weight + alike
+        away = luma[upper, MARGIN + x] - own
+        alike = max(most - away * away, least)
+        total, weight = total + alike * away, weight + alike
+        away = luma[lower, MARGIN + x] - own
+        alike = max(most - away * away, least)
+        total, weight = total + alike * away, weight + alike
+        calm[x] = own + taken * (total / weight)
+
+
+@njit(**JIT)
+def deblock(wide: np.ndarray, between: Between, dark: np.ndarray, reach: np.float32, calm: np.ndarray) -> None:
+    """Move each pixel of a row that departs from its surroundings by little more than `reach` to them."""
+    above, beneath, weight = between
+    tightness = F(1) / (F(9) * reach * reach)
+    for x in range(calm.shape[0]):
+        away = calm[x] - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight)
+        near = max(F(1) - away * away * tightness, F(0))
+        calm[x] -= clamp(away, reach) * near * dark[x] * dark[x]
+
+
+@njit(**JIT)
+def recolour(
+    frame: np.ndarray,
+    y: int,
+    calm: np.ndarray,
+    dark: np.ndarray,
+    wide: np.ndarray,
+    between: Between,
+    chroma_limit: np.float32,
+    levels: np.ndarray,
+    at: int,
+    attention: np.ndarray,
+    n: int,
+) -> None:
+    """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map."""
+    above, beneath, weight = between
+    for x in range(attention.shape[1]):
+        blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
+        luma = red * RED + green * GREEN + blue * BLUE
+        attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
+        limit = chroma_limit * dark[x]
+        to_blue = wide[above, 0, x] + (wide[beneath, 0, x] - wide[above, 0, x]) * weight
+        to_red = wide[above, 1, x] + (wide[beneath, 1, x] - wide[above, 1, x]) * weight
+        to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
+        shift = calm[x] - luma
+        blue += shift - clamp(blue - luma - to_blue, limit)
+        green += shift - clamp(green - luma - to_green, limit)
+        red += shift - clamp(red - luma - to_red, limit)
+        levels[at, 0, x] = min(max(blue, F(0)), F(255))
+        levels[at, 1, x] = min(max(green, F(0)), F(255))
+        levels[at, 2, x] = min(max(red, F(0)), F(255))
+
+
+@njit(**JIT)
+def bend(tiles: np.ndarray, row: int, bends: np.ndarray) -> None:
+    """Write how the curves of a row of tiles bend: for each tile 9 numbers for each of B, G, R, and u.
+
+    A curve is a constant plus, for all its knots but the last, max(root, knot) times how much its slope changes there;
+    root is the square root of a level. The nine numbers are these seven bends, the constant that goes with the first
+    `FEW` of them, and the one that goes with all.
+    """
+    for tile in range(tiles.shape[2]):
+        for c in range(3):
+            at = (2 - c) * KNOTS
+            to = tile * EACH + c * (KNOTS + 1)
+            value, slope = unit(tiles[at, row, tile]) * F(255), F(0)
+            constant = value
+            for k in range(KNOTS - 1):
+                above = unit(tiles[at + k + 1, row, tile]) * F(255)
+                rise = (above - value) * (F(1) / KNOT_1)
+                bends[to + k] = rise - slope
+                constant -= (rise - slope) * (F(k) * KNOT_1)
+                if k == FEW - 1:
+                    bends[to + KNOTS - 1] = constant
+                value, slope = above, rise
+            bends[to + KNOTS] = constant
+        bends[tile * EACH + EACH - 1] = tiles[-1, row, tile]
+
+
+@njit(**JIT)
+def blend(upper: np.ndarray, lower: np.ndarray, below: np.float32, blended: np.ndarray) -> None:
+    """Blend what belongs to the tiles above and below a row, weights 1 - below and below."""
+    for i in range(blended.shape[0]):
+        blended[i] = upper[i] + (lower[i] - upper[i]) * below
+
+
+@njit(**JIT)
+def is_dark(bits: np.ndarray, at: int, c: int, span: Span) -> bool:
+    """Return whether no level of a span lies above `DARK_BITS`; `bits` are levels as int32, whose order is the same."""
+    first, count, most = span[0], span[1], np.int32(0)
+    for i in range(count):
+        most = max(most, bits[at, c, first + i])
+    return most <= DARK_BITS
+
+
+@njit(**JIT)
+def curve(
+    levels: np.ndarray, at: int, c: int, span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray
+) -> None:
+    """Write what the curves of two tiles make of levels between them."""
+    first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
+    a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
+    a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
+    b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
+    b4, b5, b6, b = bends[other + 4] - a4, bends[other + 5] - a5, bends[other + 6] - a6, bends[other + 8] - a
+    for i in range(count):
+        root = np.sqrt(levels[at, c, first + i])
+        k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
+        k4, k5, k6 = max(root, KNOT_4), max(root, KNOT_5), max(root, KNOT_6)
+        left = a + a0 * root + a1 * k1 + a2 * k2 + a3 * k3 + a4 * k4 + a5 * k5 + a6 * k6
+        rise = b + b0 * root + b1 * k1 + b2 * k2 + b3 * k3 + b4 * k4 + b5 * k5 + b6 * k6
+        made[c, first + i] = left + rise * right[first + i]
+
+
+@njit(**JIT)
+def dark_curve(
+    levels: np.ndarray, at: int, c: int, span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray
+) -> None:
+    """Write the same as `curve` of levels up to `DARK_BITS`."""
+    first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
+    a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
+    b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
+    a = bends[one + 7]
+    b = bends[other + 7] - a
+    for i in range(count):
+        root = np.sqrt(levels[at, c, first + i])
+        k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
+        left = a + a0 * root + a1 * k1 + a2 * k2 + a3 * k3
+        rise = b + b0 * root + b1 * k1 + b2 * k2 + b3 * k3
+        made[c, first + i] = left + rise * right[first + i]
+
+
+@njit(**JIT)
+def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> None:
+    """Blend two tiles' u."""
+    first, one, other = span[0], bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]
+    for i in range(span[1]):
+        made[3, first + i] = one + (other - one) * right[first + i]
+
+
+@njit(**JIT)
+def draw(
+    levels: np.ndarray, at: int, bends: np.ndarray, spans: np.ndarray, right: np.ndarray, made: np.ndarray
+) -> None:
+    """Write what the curves make of a row, and u; what is worked out beyond the end of a span the next overwrites."""
+    last, bits = spans.shape[1] - 1, levels.view(np.int32)
+    for n in range(last + 1):
+        span = (spans[0, n], spans[1, n], EACH * max(n - 1, 0), EACH * min(n, last - 1))
+        mix(span, bends, right, made)
+        for c in range(3):
+            if is_dark(bits, at, c, span):
+                dark_curve(levels, at, c, span, bends, right, made)
+            else:
+                curve(levels, at, c, span, bends, right, made)
+
+
+@njit(**JIT)
+def change(levels: np.ndarray, at: int, made: np.ndarray, out: np.ndarray, n: int) -> None:
+    """Write the enhanced row: x + A (d + u (luminance(d) - d)), d = curve(x) - x; near black, chroma fades."""
+    for x in range(out.shape[1] // 3):
+        blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
+        luma = red * RED + green * GREEN + blue * BLUE
+        weight = F(1) - luma * F(1 / 255)
+        lift = made[2, x] * RED + made[1, x] * GREEN + made[0, x] * BLUE - luma
+        sure = unit((max(blue, green, red) - UNSURE) * F(1 / (SURE - UNSURE)))
+        own = (F(1) - made[3, x]) * sure
+        grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
+        alike = grey * luma + (lift - own * lift) * weight
+        own *= weight
+        same = F(1) - grey - own
+        out[n, 3 * x] = level(blue * same + made[0, x] * own + alike)
+        out[n, 3 * x + 1] = level(green * same + made[1, x] * own + alike)
+        out[n, 3 * x + 2] = level(red * same + made[2, x] * own + alike)
+
+
+@kept
+def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Split rows, write their attention map, and enhance them; if `out` has no rows, leave them for `enhance`."""
+    is_whole = out.shape[0] > 0
+    tiles, below, spans, right, bends, made = tones
+    upper, lower, blended = bends[0], bends[1], bends[2]
+    bend(tiles, 0, upper)
+    bend(tiles, 1, lower)
+    for n in range(frame.shape[0]):
+        at = 0 if is_whole else n
+        split(frame, n, levels, at, attention, n)
+        if is_whole:
+            blend(upper, lower, below[n], blended)
+            draw(levels, at, blended, spans, right, made)
+            change(levels, at, made, out, n)
+
+
+@kept
+def clean(
+    frame: np.ndarray,
+    first: int,
+    how: Denoising,
+    luma: np.ndarray,
+    fresh: np.ndarray,
+    planes: np.ndarray,
+    levels: np.ndarray,
+    attention: np.ndarray,
+    tones: Tones,
+    out: np.ndarray,
+) -> None:
+    """Denoise rows, from row `first` on, write their attention map, and enhance them; or leave them as `unpack` does.
+
+    `luma` and `fresh` are as from `luminance.follow`; or `luma` as from `luminance.see`, and `fresh` without rows.
+    `planes` is scratch, float32 10 x P.
+    """
+    is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
+    tiles, below, spans, right, bends, made = tones
+    upper, lower, blended = bends[0], bends[1], bends[2]
+    bend(tiles, 0, upper)
+    bend(tiles, 1, lower)
+    mean, luma_reach, touch, taken, chroma_reach, blocks = how
+    last, end = mean.shape[0] - 1, frame.shape[0] - 1
+    wide, calm, dark = planes[:6].reshape(2, 3, -1), planes[6], planes[7]
+    small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
+    shares = planes[9:] if is_fresh else fresh
+    planes[9] = 1
+    held, to = np.full(2, -1), 2 - first  # rows of the mean that are held; from a row of the frame to one of luma
+    for n in range(attention.shape[0]):
+        y = first + n
+        place = min(max((y + 0.5) / 4 - 0.5, 0.0), float(last))
+        row = int(place)
+        for wanted in (row, min(row + 1, last)):
+            if held[wanted % 2] != wanted:
+                held[wanted % 2] = wanted
+                part(mean, wanted, small)
+                for c in range(3):
+                    enlarge(small, c, wide, wanted % 2)
+        between = (row % 2, min(row + 1, last) % 2, F(place - row))
+        looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
+        strength = (F(luma_reach), F(touch), F(taken))
+        smooth(luma, looked_at, wide, between, shares, 0 if is_fresh else n, *strength, calm, dark)
+        if blocks > 0:
+            deblock(wide, between, dark, F(blocks), calm)
+        at = 0 if is_whole else n
+        recolour(frame, y, calm, dark, wide, between, F(chroma_reach), levels, at, attention, n)
+        if is_whole:
+            blend(upper, lower, below[n], blended)
+            draw(levels, at, blended, spans, right, made)
+            change(levels, at, made, out, n)
+
+
+@kept
+def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Enhance rows that were left by `unpack` or `clean`."""
+    tiles, below, spans, right, bends, made = tones
+    upper, lower, blended = bends[0], bends[1], bends[2]
+    bend(tiles, 0, upper)
+    bend(tiles, 1, lower)
+    for n in range(out.shape[0]):
+        blend(upper, lower, below[n], blended)
+        draw(levels, n, blended, spans, right, made)
+        change(levels, n, made, out, n)

@@ -1,0 +1,148 @@
+"""Rows of a frame, denoised and given their tone curves; arrays as in `compiled.rows`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from illumigan_model.frames.curves import KNOTS, LIFTED, SURE, UNSURE
+
+if TYPE_CHECKING:
+    from illumigan_model.frames.curves import Tones
+    from illumigan_model.frames.noise import Denoising
+
+LUMA_BGR = np.array([0.114, 0.587, 0.299], np.float32)
+REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
+NEAR = range(-REACH, REACH + 1)
+MARGIN = 16  # as in `frames.row_memory`
+STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
+NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
+
+
+def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Split rows, write their attention map, and enhance them; if `out` is empty leave them for `enhance`."""
+    block = frame.reshape(*attention.shape, 3).transpose(0, 2, 1).astype(np.float32)
+    attention[:] = attend(block)
+    hand_on(block, levels, tones, out)
+
+
+def hand_on(block: np.ndarray, levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Enhance a block, float32 n x 3 x W; or leave it for later."""
+    if len(out):
+        write(block, tones, out)
+    else:
+        levels[: len(block), :, : block.shape[2]] = block
+
+
+def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Enhance rows that were left by `unpack` or `clean`."""
+    write(levels[: len(out), :, : out.shape[1] // 3], tones, out)
+
+
+def attend(levels: np.ndarray) -> np.ndarray:
+    """Return the attention map 255 - luminance of a block."""
+    return (np.float32(255.5) - luminance(levels)).astype(np.uint8)
+
+
+def luminance(levels: np.ndarray) -> np.ndarray:
+    """Return the luminance (float32 n x W) of a block."""
+    return np.einsum("ncw,c->nw", levels, LUMA_BGR)
+
+
+def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
+    """Return what the curves make of a block, n x 3 x W, and u, n x 1 x W."""
+    rows, _, width = levels.shape
+    upper, lower = tones.tiles.transpose(1, 0, 2)
+    down, across = tones.below[:rows, None, None], tones.right[:width]
+    u = upper[-1] + (lower[-1] - upper[-1]) * down[:, 0]
+    upper, lower = (np.clip(of[:-1], 0, 1) * np.float32(255) for of in (upper, lower))
+    knots = (upper + (lower - upper) * down).reshape(rows, 3, KNOTS, -1)[:, ::-1]
+    position = np.sqrt(levels) * np.float32((KNOTS - 1) / np.sqrt(255))
+    knot = np.minimum(position.astype(np.int64), KNOTS - 2)
+    share = position - knot
+    begins = tones.spans[0].astype(np.int64)
+    spans = np.repeat(np.arange(len(begins)), np.diff(begins, append=width))
+    row, colour = np.arange(rows)[:, None, None], np.arange(3)[:, None]
+    sides = []
+    for tile in (np.maximum(spans - 1, 0), np.minimum(spans, u.shape[1] - 1)):
+        value, above = knots[row, colour, knot, tile], knots[row, colour, knot + 1, tile]
+        sides.append((value + (above - value) * share, u[:, None, tile]))
+    (left, left_u), (right, right_u) = sides
+    return left + (right - left) * across, left_u + (right_u - left_u) * across
+
+
+def write(clean: np.ndarray, tones: Tones, out: np.ndarray) -> None:
+    """Write the enhanced rows of a block."""
+    made, u = draw(clean, tones)
+    change = made - clean
+    unsure = 1 - np.clip((clean.max(axis=1, keepdims=True) - UNSURE) / (SURE - UNSURE), 0, 1)
+    own = (1 - u) * (1 - unsure)
+    luma, lift = luminance(clean)[:, None], luminance(change)[:, None]
+    grey = unsure * np.clip(lift / LIFTED, 0, 1)
+    change = grey * (luma - clean) + (1 - luma / 255) * (own * change + (1 - own) * lift)
+    enhanced = np.clip(clean + change, 0, 255) + np.float32(0.5)
+    out[:] = enhanced.transpose(0, 2, 1).reshape(len(out), -1)
+
+
+def clean(
+    frame: np.ndarray,
+    first: int,
+    how: Denoising,
+    luma: np.ndarray,
+    fresh: np.ndarray,
+    planes: np.ndarray,
+    levels: np.ndarray,
+    attention: np.ndarray,
+    tones: Tones,
+    out: np.ndarray,
+) -> None:
+    """Denoise rows from row `first` on, write their attention map, and enhance them; or leave them as `unpack` does."""
+    rows, width = attention.shape
+    last = first + rows
+    block = frame[first:last].reshape(rows, width, 3).transpose(0, 2, 1).astype(np.float32)
+    attention[:] = attend(block)
+    block -= luminance(block)[:, None]
+    around = surround(how.mean, first, last, width)
+    around_luma = luminance(around)
+    share = (1 - around_luma / 255) ** 2
+    less = share * (STILL + (1 - STILL) * fresh[:, :width]) if len(fresh) else share
+    near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1) - first + REACH
+    seen = luma[near, MARGIN - REACH : MARGIN + width + REACH]
+    calm = smooth(seen, how.luma_reach * less, np.float32(how.touch) * less, how.taken)
+    if how.blocks > 0:
+        away = calm - around_luma
+        near_by = np.maximum(1 - away * away / (9 * how.blocks**2), 0)
+        calm -= np.clip(away, -how.blocks, how.blocks) * near_by * share**2
+    limit = how.chroma_reach * share[:, None]
+    block += calm[:, None] - np.clip(block - (around - around_luma[:, None]), -limit, limit)
+    hand_on(np.clip(block, 0, 255), levels, tones, out)
+
+
+def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
+    """Return the rows first..last of the mean picture enlarged fourfold, linearly, edges held: n x 3 x W."""
+    place = np.clip((np.arange(first, last) + 0.5) / 4 - 0.5, 0, mean.shape[0] - 1).astype(np.float32)
+    upper = place.astype(np.int64)
+    above, beneath = mean[upper], mean[np.minimum(upper + 1, mean.shape[0] - 1)]
+    small = (above + (beneath - above) * (place - upper)[:, None]).reshape(last - first, -1, 3)
+    wide = cv2.resize(small, (4 * small.shape[1], last - first), interpolation=cv2.INTER_LINEAR)
+    wide = cv2.copyMakeBorder(wide, 0, 0, 0, width - wide.shape[1], cv2.BORDER_REPLICATE)
+    return wide.transpose(0, 2, 1)
+
+
+def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray, taken: float) -> np.ndarray:
+    """Return what the bilateral filter makes of each luminance (n x W; `luma` has two more at each end of both).
+
+    The four pixels that touch one count at least `least`.
+    """
+    rows, width = limit.shape
+    centre = luma[REACH:-REACH, REACH:-REACH]
+    tightness = 1 / (limit * limit + np.float32(1e-6))
+    total, weight = np.zeros_like(centre), np.zeros_like(centre)
+    for dy, dx in NEIGHBOURS:
+        away = luma[REACH + dy : REACH + dy + rows, REACH + dx : REACH + dx + width] - centre
+        alike = np.maximum(1 - away * away * tightness, least if abs(dy) + abs(dx) == 1 else 0)
+        total += alike * away
+        weight += alike
+    return centre + np.float32(taken) * (total / weight)
