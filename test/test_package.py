@@ -21,6 +21,7 @@ DISTRIBUTION_OF = {
     "PIL": "pillow",
     "pillow_heif": "pillow-heif",
     "cv2": "opencv-python",
+    "turbojpeg": "pyturbojpeg",
     "lightning_fabric": "lightning-fabric",
     "skimage": "scikit-image",
     "rerun": "rerun-sdk",

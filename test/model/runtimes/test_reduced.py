@@ -54,4 +54,5 @@ def test_every_frame_meets_the_network_at_its_size_and_in_its_own_proportions(wi
 
 def test_a_frame_that_fits_is_not_reduced(day):
     frame = as_planes(cv2.resize(day, (100, 80)))
-    assert (reduced.enhance(frame, SIZE, brighten) == brighten(frame)).all()
+    # not bit by bit: the sums of the known answer depend on the size of the image around it
+    np.testing.assert_allclose(reduced.enhance(frame, SIZE, brighten), brighten(frame), atol=1e-6)
