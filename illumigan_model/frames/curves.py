@@ -21,8 +21,8 @@ GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
 UNSURE, SURE = 6.0, 16.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
-STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
+STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
 """Knot values of the curves that change nothing, 24 x 1 x 1."""

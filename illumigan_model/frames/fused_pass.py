@@ -25,9 +25,7 @@ from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
 
 BLOCK_PIXELS = 1 << 16
 BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
-
-
-NO_GRID = np.zeros((3 * KNOTS + 1, *GRID_WH[::-1]), np.float32)
+NO_GRID = np.zeros((3 * KNOTS + 1, *GRID_WH[::-1]), np.float32)  # while the curves have not come
 
 
 @dataclass(frozen=True)

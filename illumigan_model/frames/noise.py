@@ -25,9 +25,9 @@ LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker.
 GRAIN = 0.15
-# Levels of noise that compression has made too coarse to be seen; all of it where SURE levels are seen, and below that
-# less by the square, as it may be texture.
-HIDDEN, SURE = 0.6, 0.3
+# Levels of noise that compression has made too coarse to be seen; all of it where CERTAIN levels are seen, and below
+# that less by the square, as it may be texture.
+HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
@@ -74,7 +74,7 @@ class Denoising(NamedTuple):
 
 def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray) -> Denoising:
     """Return how to take this noise, but for a share of its grain, out of a frame; see `Denoising`."""
-    sigma = noise.sigma + HIDDEN * min(noise.sigma / SURE, 1.0) ** 2
+    sigma = noise.sigma + HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
     return Denoising(
         mean=as_rows(surroundings),
         luma_reach=LUMA_REACH * sigma,
