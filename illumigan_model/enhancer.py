@@ -390,7 +390,7 @@ class Enhancer:
         grid = np.zeros((3 * curves.KNOTS + 1, *curves.GRID_WH[::-1]), np.float32)
         grid[:-1] = curves.IDENTITY
         recall = PastLuminance(Counter()).recall(lights(frame), frame.shape[:2], 1.0, 1.0)
-        for found, past in ((noise.NONE, None), (Noise(1.0, 1.0), None), (Noise(1.0, 1.0), recall)):
+        for found, past in ((noise.NONE, None), (Noise(1.0, 1.0, 1.0), None), (Noise(1.0, 1.0, 1.0), recall)):
 
             def look(found: Noise = found, past: Recall | None = past) -> tuple[Noise, np.ndarray, Recall | None]:
                 return found, self._reductions.surroundings(), past

@@ -5,7 +5,8 @@ ICCV 1998): the mean of the 13 pixels at most two steps away, weighted by how al
 in any case, as noise also makes specks like nothing around them. Colour is split into the mean of its surroundings, a
 quarter-size picture, and what departs from it; small departures are cut off (the coring of Simoncelli and Adelson,
 "Noise removal via Bayesian wavelet coring", ICIP 1996). Where a codec has left blocks, small departures of luminance
-are cut off, too. Dark places get more of all this than bright ones.
+are cut off, too. Dark places get more of all this than bright ones. Near black, curves make many levels out of one, so
+that the edge between two levels shows as a line; where no noise hides it, departures of less than a level are cut off.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ GRAIN = 0.15
 # that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
+ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
 # Shares of the pieces: so many are too black to tell, as black cuts noise off; up to here they are dark.
@@ -45,11 +47,12 @@ class Noise(NamedTuple):
     """What is wrong with a frame.
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
-    of a codec show there, 0..1.
+    of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not.
     """
 
     sigma: float
     blocks: float
+    rounding: float = 0.0
 
 
 NONE = Noise(0.0, 0.0)
@@ -60,7 +63,7 @@ class Denoising(NamedTuple):
 
     `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
     `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
-    chroma and of luminance from the surroundings are cut off. `touch` is the least weight of pixels that touch, `taken`
+    chroma and of luminance from the surroundings are cut off, and `rounding`, up to which both are near black. `touch` is the least weight of pixels that touch, `taken`
     the share that is done of what the filter of luminance would do.
     """
 
@@ -70,6 +73,7 @@ class Denoising(NamedTuple):
     taken: float
     chroma_reach: float
     blocks: float
+    rounding: float
 
 
 def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray) -> Denoising:
@@ -82,6 +86,7 @@ def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray) -> Deno
         taken=1 - grain,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
+        rounding=ROUNDING_REACH * noise.rounding,
     )
 
 
@@ -107,7 +112,8 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     is_flat = far <= smallest(far, FLATTEST)
     energy, wide = (float(of[is_flat].mean() / PIECE) ** 2 * (math.pi / 2) / 6 for of in (near, far))
     sigma = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
-    return Noise(sigma, see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])))
+    blocks = see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9]))
+    return Noise(sigma, blocks, rounding=1 - min(sigma / CERTAIN, 1.0))
 
 
 def smallest(values: np.ndarray, share: float) -> int:

@@ -29,6 +29,7 @@ KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) f
 FEW = 4  # knots that a place needs all of whose levels lie below the next one, at level 83
 DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
 MARGIN = 16  # as in `frames.row_memory`
+DEEP = F((1 - 24 / 255) ** 2)  # `dark` where the surroundings are at level 24: below that, near black, steps show
 STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 
 Between = tuple[int, int, np.float32]
@@ -150,14 +151,17 @@ def smooth(
 
 
 @njit(**JIT)
-def deblock(wide: np.ndarray, between: Between, dark: np.ndarray, reach: np.float32, calm: np.ndarray) -> None:
-    """Move each pixel of a row that departs from its surroundings by little more than `reach` to them."""
+def deblock(
+    wide: np.ndarray, between: Between, dark: np.ndarray, blocks: np.float32, rounding: np.float32, calm: np.ndarray
+) -> None:
+    """Move each pixel of a row that departs little from its surroundings to them."""
     above, beneath, weight = between
-    tightness = F(1) / (F(9) * reach * reach)
     for x in range(calm.shape[0]):
         away = calm[x] - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight)
-        near = max(F(1) - away * away * tightness, F(0))
-        calm[x] -= clamp(away, reach) * near * dark[x] * dark[x]
+        deep = max(dark[x] - DEEP, F(0)) * F(1 / (1 - DEEP))
+        reach = max(blocks * dark[x] * dark[x], rounding * deep)
+        near = max(F(1) - away * away / (F(9) * reach * reach + F(1e-6)), F(0))
+        calm[x] -= clamp(away, reach) * near
 
 
 @njit(**JIT)
@@ -169,6 +173,7 @@ def recolour(
     wide: np.ndarray,
     between: Between,
     chroma_limit: np.float32,
+    rounding: np.float32,
     levels: np.ndarray,
     at: int,
     attention: np.ndarray,
@@ -180,7 +185,8 @@ def recolour(
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         luma = red * RED + green * GREEN + blue * BLUE
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
-        limit = chroma_limit * dark[x]
+        deep = max(dark[x] - DEEP, F(0)) * F(1 / (1 - DEEP))
+        limit = max(chroma_limit * dark[x], rounding * deep)
         to_blue = wide[above, 0, x] + (wide[beneath, 0, x] - wide[above, 0, x]) * weight
         to_red = wide[above, 1, x] + (wide[beneath, 1, x] - wide[above, 1, x]) * weight
         to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
@@ -355,7 +361,7 @@ def clean(
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
-    mean, luma_reach, touch, taken, chroma_reach, blocks = how
+    mean, luma_reach, touch, taken, chroma_reach, blocks, rounding = how
     last, end = mean.shape[0] - 1, frame.shape[0] - 1
     wide, calm, dark = planes[:6].reshape(2, 3, -1), planes[6], planes[7]
     small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
@@ -376,10 +382,10 @@ def clean(
         looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
         strength = (F(luma_reach), F(touch), F(taken))
         smooth(luma, looked_at, wide, between, shares, 0 if is_fresh else n, *strength, calm, dark)
-        if blocks > 0:
-            deblock(wide, between, dark, F(blocks), calm)
+        if blocks > 0 or rounding > 0:
+            deblock(wide, between, dark, F(blocks), F(rounding), calm)
         at = 0 if is_whole else n
-        recolour(frame, y, calm, dark, wide, between, F(chroma_reach), levels, at, attention, n)
+        recolour(frame, y, calm, dark, wide, between, F(chroma_reach), F(rounding), levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
             draw(levels, at, blended, spans, right, made)

@@ -17,6 +17,7 @@ LUMA_BGR = np.array([0.114, 0.587, 0.299], np.float32)
 REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
 NEAR = range(-REACH, REACH + 1)
 MARGIN = 16  # as in `frames.row_memory`
+DEEP = (1 - 24 / 255) ** 2  # share of a place at level 24
 STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
 
@@ -111,11 +112,11 @@ def clean(
     near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1) - first + REACH
     seen = luma[near, MARGIN - REACH : MARGIN + width + REACH]
     calm = smooth(seen, how.luma_reach * less, np.float32(how.touch) * less, how.taken)
-    if how.blocks > 0:
-        away = calm - around_luma
-        near_by = np.maximum(1 - away * away / (9 * how.blocks**2), 0)
-        calm -= np.clip(away, -how.blocks, how.blocks) * near_by * share**2
-    limit = how.chroma_reach * share[:, None]
+    near_black = how.rounding * np.maximum(share - DEEP, 0) / (1 - DEEP)
+    reach = np.maximum(how.blocks * share**2, near_black)
+    away = calm - around_luma
+    calm -= np.clip(away, -reach, reach) * np.maximum(1 - away * away / (9 * reach * reach + 1e-6), 0)
+    limit = np.maximum(how.chroma_reach * share, near_black)[:, None]
     block += calm[:, None] - np.clip(block - (around - around_luma[:, None]), -limit, limit)
     hand_on(np.clip(block, 0, 255), levels, tones, out)
 
