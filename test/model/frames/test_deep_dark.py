@@ -10,7 +10,8 @@ from skimage import data
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.frames import curves
 from illumigan_model.frames.fused_pass import FusedPass
-from illumigan_model.frames.noise import NONE
+from illumigan_model.frames.noise import NONE, Noise, estimate_noise
+from illumigan_model.frames.thumbnails import Reductions
 
 av = pytest.importorskip("av", reason="needs PyAV")
 
@@ -58,15 +59,39 @@ def test_a_brightened_phone_video_of_the_dark_is_neither_purple_nor_blocky(photo
     assert edge_ratio(made) <= 2.5
 
 
+def brightened(frame, noise):
+    """A frame under the curve sqrt(x), which makes 16 levels of the first."""
+    knots = np.tile(np.linspace(0, 1, 8, dtype=np.float32), 3)[:, None, None]
+    grid = np.broadcast_to(np.vstack([knots, [[[0]]]]), (25, *curves.GRID_WH[::-1])).astype(np.float32)
+    fused, reductions = FusedPass(2), Reductions()
+    reductions.begin(frame)
+    made, _ = fused.begin(frame, lambda: (noise, reductions.surroundings(), None)).finish(grid)
+    fused.close()
+    return made.astype(int)
+
+
+def test_a_glow_that_fades_into_black_has_no_edges_where_it_is_rounded():
+    y, x = np.mgrid[0:240, 0:480]
+    glow = 12 * np.exp(-np.hypot(x - 240, y - 120) / 90)
+    frame = np.round(glow[:, :, None] * [0.8, 0.6, 1.2]).astype(np.uint8)
+    hard, soft = (np.abs(np.diff(brightened(frame, noise), axis=1)).max() for noise in (NONE, estimate_noise(frame)))
+    assert hard >= 8
+    assert soft <= 3
+
+
+def test_a_faint_thing_in_the_dark_is_no_rounding():
+    frame = np.full((120, 160, 3), 3, np.uint8)
+    frame[50:54, 40:120] = 6
+    cleaned, plain = (brightened(frame, noise) for noise in (Noise(0.0, 0.0, rounding=1.0), NONE))
+    heights = [made[51, 80].mean() - made[20, 80].mean() for made in (cleaned, plain)]
+    assert heights[0] > 0.8 * heights[1] > 5
+
+
 def test_chroma_fades_near_black_and_lit_things_keep_their_colours():
     frame = np.empty((48, 64, 3), np.uint8)
     frame[:, :20], frame[:, 20:40], frame[:, 40:] = (4, 0, 3), (4, 4, 30), (6, 20, 3)
-    knots = np.tile(np.linspace(0, 1, 8, dtype=np.float32), 3)[:, None, None]  # curve(x) = sqrt(x)
-    grid = np.broadcast_to(np.vstack([knots, [[[0]]]]), (25, *curves.GRID_WH[::-1])).astype(np.float32)
-    fused = FusedPass(2)
-    made, _ = fused.begin(frame, lambda: (NONE, frame, None)).finish(grid)
-    fused.close()
-    black, red, green = made[0, 10].astype(int), made[0, 30].astype(int), made[0, 50].astype(int)
+    made = brightened(frame, NONE)
+    black, red, green = made[0, 10], made[0, 30], made[0, 50]
     assert np.ptp(black) <= 4 and black.mean() > 10
     for colour, shade in ((red, (4, 4, 30)), (green, (6, 20, 3))):
         wanted = np.sqrt(np.array(shade) / 255) * 255

@@ -21,9 +21,9 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0, grain=0.0):
+    def denoise(frame, sigma, blocks=0.0, rounding=0.0, grain=0.0):
         def look():
-            return Noise(sigma, blocks), surroundings_of(frame), None
+            return Noise(sigma, blocks, rounding), surroundings_of(frame), None
 
         return fused.begin(frame, look, grain=grain).finish(same)[0]
 
