@@ -151,6 +151,15 @@ def smooth(
 
 
 @njit(**JIT)
+def copy(luma: np.ndarray, here: int, wide: np.ndarray, between: Between, calm: np.ndarray, dark: np.ndarray) -> None:
+    """Write what `smooth` does where there is no noise: the pixels themselves, and `dark`."""
+    above, beneath, weight = between
+    for x in range(calm.shape[0]):
+        shade = F(1) - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight) * F(1 / 255)
+        calm[x], dark[x] = luma[here, MARGIN + x], shade * shade
+
+
+@njit(**JIT)
 def deblock(
     wide: np.ndarray, between: Between, dark: np.ndarray, blocks: np.float32, rounding: np.float32, calm: np.ndarray
 ) -> None:
@@ -381,7 +390,10 @@ def clean(
         between = (row % 2, min(row + 1, last) % 2, F(place - row))
         looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
         strength = (F(luma_reach), F(touch), F(taken))
-        smooth(luma, looked_at, wide, between, shares, 0 if is_fresh else n, *strength, calm, dark)
+        if luma_reach > 0:
+            smooth(luma, looked_at, wide, between, shares, 0 if is_fresh else n, *strength, calm, dark)
+        else:
+            copy(luma, n + 2, wide, between, calm, dark)
         if blocks > 0 or rounding > 0:
             deblock(wide, between, dark, F(blocks), F(rounding), calm)
         at = 0 if is_whole else n
