@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from illumigan_model.attention import attention_u8, mean_luma
@@ -20,7 +19,7 @@ from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.given import as_planes, check_frame, require_room
 from illumigan_model.frames.noise import Noise
 from illumigan_model.frames.past_luminance import PastLuminance, Recall
-from illumigan_model.frames.sky import worth_lifting
+from illumigan_model.frames.sky import mix, worth_lifting
 from illumigan_model.frames.soundness import lights, require_curves, require_finite, require_light
 from illumigan_model.frames.stabilizer import Stabilizer, night_share
 from illumigan_model.frames.succession import Succession
@@ -272,7 +271,7 @@ class Enhancer:
         if self._runtime.architecture == "curve_grid":
             image, attention = self._enhance_by_curves(frame, thumbnail, share, clock, into)
         else:
-            image, attention = self._enhance_by_image(frame, share, clock, into)
+            image, attention = self._enhance_by_image(frame, thumbnail, share, clock, into)
         return image, attention if frame is plain else attention_u8(plain)
 
     def _enhance_by_curves(
@@ -331,13 +330,16 @@ class Enhancer:
         return grid
 
     def _enhance_by_image(
-        self, frame: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
+        self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
         made = self._runtime.infer(as_planes(frame))
         require_finite(made)
         clock.stop("network")
+        lifting = worth_lifting(thumbnail)
+        if self.temporal:
+            lifting = self._stabilizer.smooth("lifting", lifting)
         enhanced = np.clip(made[::-1].transpose(1, 2, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
-        image = cv2.addWeighted(enhanced, share, frame, 1 - share, 0, into)
+        image = mix(enhanced, frame, share * lifting, into)
         attention = attention_u8(frame)
         clock.stop("apply")
         return image, attention

@@ -32,3 +32,19 @@ def worth_lifting(thumbnail: np.ndarray) -> np.ndarray:
     content = mean + 2 * np.sqrt(np.maximum(square - mean * mean, 0))
     share = np.clip((content - NOTHING) / (SOMETHING - NOTHING), 0, 1)
     return np.asarray(1 - lamps * (1 - share), np.float32)
+
+
+def mix(enhanced: np.ndarray, frame: np.ndarray, lifting: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:
+    """Return an enhanced frame mixed with the frame as it came, uint8 H x W x 3.
+
+    Args:
+        enhanced: uint8 H x W x 3.
+        frame: the same.
+        lifting: share of the first in [0, 1], float32 9 x 16, blended between the middles of tiles.
+        into: memory for the result; made anew where there is none.
+    """
+    if np.ptp(lifting) == 0:
+        share = float(lifting[0, 0])
+        return cv2.addWeighted(enhanced, share, frame, 1 - share, 0, into)
+    shares = cv2.resize(lifting, frame.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return cv2.blendLinear(enhanced, frame, shares, 1 - shares, into)

@@ -1,5 +1,6 @@
 import cv2
 import numpy as np
+import pytest
 
 from illumigan_model.enhancer import Enhancer
 from illumigan_model.frames.curves import THUMBNAIL_WH
@@ -16,12 +17,14 @@ def road(lamps: bool) -> np.ndarray:
     return frame
 
 
-def test_the_sky_beside_lamps_stays_black_and_the_road_gets_brighter():
-    with Enhancer(temporal=False, denoise=0.0) as enhancer:
+@pytest.mark.parametrize("model,runtime", [("curve_grid", "auto"), ("attention_unet", "torch")])
+def test_the_sky_beside_lamps_stays_black_and_the_road_gets_brighter(model, runtime):
+    with Enhancer(model, runtime, temporal=False, denoise=0.0) as enhancer:
         lit, unlit = (enhancer.enhance(road(lamps)).image for lamps in (True, False))
-    assert lit[:120].mean() < 6
+    assert lit[:120].mean() < 15
     assert lit[220:].mean() > 1.2 * road(True)[220:].mean()
-    assert unlit[:120].mean() > lit[:120].mean()
+    before = road(True)[:120].mean()
+    assert unlit[:120].mean() - before > 4 * (lit[:120].mean() - before)
 
 
 def test_only_empty_tiles_beside_lamps_are_held_back():
