@@ -11,7 +11,7 @@ import numpy as np
 from illumigan_model.frames.succession import SPOILT
 
 CALM_SECONDS = 0.3
-NIGHT_LUMA, DAY_LUMA = 0.25, 0.39
+NIGHT_LUMA, DAY_LUMA = 0.3, 0.37
 
 
 class Stabilizer:
