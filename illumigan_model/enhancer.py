@@ -17,6 +17,7 @@ from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.given import as_planes, check_frame, require_room
+from illumigan_model.frames.near_black import without_tint
 from illumigan_model.frames.noise import Noise
 from illumigan_model.frames.past_luminance import PastLuminance, Recall
 from illumigan_model.frames.sky import mix, worth_lifting
@@ -339,7 +340,7 @@ class Enhancer:
         if self.temporal:
             lifting = self._stabilizer.smooth("lifting", lifting)
         enhanced = np.clip(made[::-1].transpose(1, 2, 0) * 255 + 0.5, 0, 255).astype(np.uint8)
-        image = mix(enhanced, frame, share * lifting, into)
+        image = mix(without_tint(enhanced, frame), frame, share * lifting, into)
         attention = attention_u8(frame)
         clock.stop("apply")
         return image, attention

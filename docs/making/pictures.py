@@ -1,4 +1,4 @@
-"""Draws the pictures of docs/concepts.md, of the rendered night drive and the default weights.
+"""Draws the pictures of docs/concepts.md, and the shipped models side by side (docs/models.jpg).
 
 .venv/bin/python docs/making/pictures.py
 """
@@ -13,6 +13,7 @@ from typing import Any
 import cv2
 import matplotlib
 import numpy as np
+from skimage import data
 
 from illumigan_model import Enhancer
 from illumigan_model.frames.curves import GRID_WH, IDENTITY, KNOTS
@@ -21,8 +22,8 @@ from illumigan_model.frames.stabilizer import DAY_LUMA, NIGHT_LUMA, night_share
 from illumigan_model.frames.thumbnails import Reductions
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.system.files import write_bytes
-from illumigan_ros.recordings.sheets import labelled
-from illumigan_training.data.night_camera import expose
+from illumigan_ros.recordings.sheets import contact_sheet, labelled
+from illumigan_training.data.night_camera import Camera, expose, underexpose
 from illumigan_training.night_drive.drive import CAMERA, drive_radiance, night_drive
 
 matplotlib.use("agg")
@@ -36,6 +37,8 @@ COLOURS = ("tab:red", "tab:green", "tab:blue")
 STILL_FRAMES = 7  # more than the longest memory of denoising over time
 NOISE = 3.0  # of the rendered drive's own camera
 DETAIL = slice(90, 180), slice(30, 190)
+PHOTO = 480, 320
+MODELS = ("curve_grid", "curve_grid_detect", "curve_grid_lol", "attention_unet")
 
 
 def draw_curves() -> bytes:
@@ -105,6 +108,24 @@ def detail(picture: np.ndarray) -> np.ndarray:
     return cv2.resize(picture[DETAIL], None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
 
 
+def draw_models() -> bytes:
+    """Show two photos that the camera model puts into too little light, and a night drive, through shipped models."""
+    frames = {}
+    for name, photo in (("astronaut", data.astronaut()), ("coffee", data.coffee())):
+        view = cv2.resize(photo[: photo.shape[1] * 2 // 3, :, ::-1], PHOTO, interpolation=cv2.INTER_AREA)
+        chance = np.random.default_rng(1)
+        camera = Camera.sample(chance)
+        frames[name] = expose(underexpose(view, camera, chance).radiance, camera, chance)
+    frames["night drive"] = next(night_drive(*SMALL))
+    columns: list[list[np.ndarray]] = [list(frames.values())]
+    for model in MODELS:
+        with Enhancer(model, "torch", daylight_gate=False, temporal=False) as enhancer:
+            columns.append([enhancer.enhance(frame).image for frame in frames.values()])
+    rows = list(zip(frames, zip(*columns, strict=True), strict=True))
+    sheet = contact_sheet(rows, ["input", *MODELS], PHOTO[0])
+    return cv2.imencode(".jpg", sheet, [cv2.IMWRITE_JPEG_QUALITY, 88])[1].tobytes()
+
+
 def png(figure: Any) -> bytes:
     """Return a figure as a file."""
     picture = io.BytesIO()
@@ -117,3 +138,4 @@ if __name__ == "__main__":
     write_bytes(DOCS / "concept_curves.png", draw_curves())
     write_bytes(DOCS / "concept_gate.png", draw_gate())
     write_bytes(DOCS / "concept_denoising.jpg", draw_denoising())
+    write_bytes(DOCS / "models.jpg", draw_models())

@@ -46,10 +46,19 @@ def edge_ratio(frame):
     return sum(edges) / sum(others)
 
 
-@pytest.mark.parametrize("photo,crf", [("astronaut", 28), ("astronaut", 36), ("coffee", 28), ("coffee", 32)])
-def test_a_brightened_phone_video_of_the_dark_is_neither_purple_nor_blocky(photo, crf):
+@pytest.mark.parametrize(
+    "model,photo,crf",
+    [
+        ("curve_grid", "astronaut", 28),
+        ("curve_grid", "coffee", 32),
+        ("curve_grid_detect", "astronaut", 36),
+        ("curve_grid_detect", "coffee", 28),
+        ("attention_unet", "coffee", 32),
+    ],
+)
+def test_a_brightened_phone_video_of_the_dark_is_neither_purple_nor_blocky(model, photo, crf):
     frame = filmed(getattr(data, photo)()[:, :, ::-1], crf)
-    with Enhancer(temporal=False) as enhancer:
+    with Enhancer(model, "torch", temporal=False) as enhancer:
         made = enhancer.enhance(frame).image.astype(int)
     black = frame.max(axis=2) <= 4
     assert black.mean() > 0.05
