@@ -35,6 +35,7 @@ from illumigan_ros.node.shared_memory import too_small_for
 from illumigan_ros.node.transitions import logged
 from illumigan_ros.node.worker import LOG_PERIOD
 
+SLOW_S = 4.0  # seconds of loading after which the log says why
 BYTES_PER_PIXEL = 4  # of the enhanced frame and its attention map
 
 
@@ -111,17 +112,28 @@ class EnhanceNode(CameraNode[EnhancedCamera]):
         return changed or self._engine.take()
 
     def _load(self, runtime: str) -> Enhancer:
-        enhancer = Enhancer(
-            model=self._settings["model"],
-            runtime=runtime,
-            on_progress=self._on_export,
-            on_takeover=self._on_takeover,
-            live=True,
-        )
+        slow = threading.Timer(SLOW_S, self._say_why_it_is_slow)
+        slow.start()
+        try:
+            enhancer = Enhancer(
+                model=self._settings["model"],
+                runtime=runtime,
+                on_progress=self._on_export,
+                on_takeover=self._on_takeover,
+                live=True,
+            )
+        finally:
+            slow.cancel()
         self.get_logger().info(f"The model {self._settings['model']} runs with {enhancer.describe()}.")
         for reason in enhancer.runtime_reasons:
             self.get_logger().info(reason)
         return enhancer
+
+    def _say_why_it_is_slow(self) -> None:
+        self.get_logger().info(
+            "Still loading. The first start on a machine compiles the code for its processor, once, which takes ten "
+            "seconds or more."
+        )
 
     def _why_not_loaded(self, error: Exception) -> str:
         if isinstance(error, ModelError):

@@ -12,6 +12,7 @@ from std_srvs.srv import SetBool, Trigger
 from support.node import NIGHT, header, image, last_frame, set_parameter
 
 from illumigan_model.attention import attention_u8
+from illumigan_ros.node import enhance_node
 from illumigan_ros.node.messages import compressed_from_bgr, compressed_to_bgr, to_bgr
 from illumigan_ros.node.turbo_jpeg import jpeg_decoder
 
@@ -157,3 +158,9 @@ def test_compressed_in_and_out(bench):
     both = to_bgr(running.output(2, "/debug/side_by_side"))
     assert both.shape == (240, 960, 3)
     np.testing.assert_array_equal(both[:, 640:], to_bgr(enhanced))
+
+
+def test_a_start_that_takes_long_says_why(bench, monkeypatch, capfd):
+    monkeypatch.setattr(enhance_node, "SLOW_S", 0.0)
+    bench()
+    assert "The first start on a machine compiles the code" in capfd.readouterr().err
