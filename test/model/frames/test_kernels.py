@@ -26,3 +26,22 @@ def test_a_full_disk_does_not_stop_a_kernel_that_cannot_be_kept(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code], check=True, env=environment)
     assert not list(tmp_path.rglob("*.nbc"))
+
+
+NOISY_FRAME = """
+import hashlib, cv2, numpy as np
+from skimage import data
+from illumigan_model.enhancer import Enhancer
+frame = cv2.resize(data.astronaut() // 4, (1000, 563))
+frame = np.clip(frame + np.random.default_rng(0).normal(0, 2, frame.shape), 0, 255).astype(np.uint8)
+with Enhancer() as enhancer:
+    print(hashlib.sha256(b"".join(enhancer.enhance(frame, i / 30).image.tobytes() for i in range(3))).hexdigest())
+"""
+
+
+def test_kernels_that_were_just_compiled_and_kept_ones_make_the_same_pixels(tmp_path):
+    places = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-c", NOISY_FRAME]
+    answers = [subprocess.run(command, env=places, capture_output=True, text=True, check=True) for _ in range(2)]
+    assert any(tmp_path.iterdir())
+    assert answers[0].stdout == answers[1].stdout

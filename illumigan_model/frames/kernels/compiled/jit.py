@@ -12,7 +12,9 @@ from typing import Any
 
 from numba import njit
 
-JIT: dict[str, Any] = {"nogil": True, "fastmath": True, "error_model": "numpy"}
+# Without "contract": whether a product and a sum are one operation depends on what the compiler makes of a loop, and so
+# would pixels, by a level here and there, from one start of a process to the next.
+JIT: dict[str, Any] = {"nogil": True, "fastmath": {"nnan", "ninf", "nsz"}, "error_model": "numpy"}
 
 
 def kept(kernel: Callable[..., None]) -> Callable[..., None]:
