@@ -56,6 +56,12 @@ def clamp(value: np.float32, limit: np.float32) -> np.float32:
     return min(max(value, -limit), limit)
 
 
+@njit(inline="always")
+def near_black(dark: np.float32) -> np.float32:
+    """Return how near to black surroundings are, from 0 at level 24 to 1 at level 0, by what `smooth` says of them."""
+    return max(dark - DEEP, F(0)) * F(1 / (1 - DEEP))
+
+
 @njit(**JIT)
 def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.ndarray, n: int) -> None:
     """Split row y of the frame into row `at` of levels, and write row n of the attention map: 255 - luminance."""
@@ -167,8 +173,7 @@ def deblock(
     above, beneath, weight = between
     for x in range(calm.shape[0]):
         away = calm[x] - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight)
-        deep = max(dark[x] - DEEP, F(0)) * F(1 / (1 - DEEP))
-        reach = max(blocks * dark[x] * dark[x], rounding * deep)
+        reach = max(blocks * dark[x] * dark[x], rounding * near_black(dark[x]))
         near = max(F(1) - away * away / (F(9) * reach * reach + F(1e-6)), F(0))
         calm[x] -= clamp(away, reach) * near
 
@@ -194,8 +199,7 @@ def recolour(
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         luma = red * RED + green * GREEN + blue * BLUE
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
-        deep = max(dark[x] - DEEP, F(0)) * F(1 / (1 - DEEP))
-        limit = max(chroma_limit * dark[x], rounding * deep)
+        limit = max(chroma_limit * dark[x], rounding * near_black(dark[x]))
         to_blue = wide[above, 0, x] + (wide[beneath, 0, x] - wide[above, 0, x]) * weight
         to_red = wide[above, 1, x] + (wide[beneath, 1, x] - wide[above, 1, x]) * weight
         to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
