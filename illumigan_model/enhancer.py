@@ -399,3 +399,6 @@ class Enhancer:
                 return found, self._reductions.surroundings(), past
 
             self._shared.fused_pass.begin(frame, look).finish(grid)
+            job = self._shared.fused_pass.begin(frame, look)
+            job.prepare()  # the other way of a block, which has a kernel of its own
+            job.finish(grid)

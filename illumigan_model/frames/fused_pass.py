@@ -171,18 +171,22 @@ class Job:
         self._go.set()
         wait(self.helpers)  # they may still write into memory that the next frame needs
 
+    def prepare(self) -> None:
+        """Prepare blocks until the curves come or the memory for them is used up."""
+        preparation = self._plan()
+        scratch = self._scratch()
+        while not self._go.is_set():
+            slot = next(self._free, None)
+            block = None if slot is None else next(self._fresh, None)
+            if slot is None or block is None:
+                break
+            self._read(block, slot, preparation, scratch, NO_GRID, is_whole=False)
+            self._ready.append((block, slot))
+
     def help(self) -> None:
         """Prepare blocks until the curves come, then take part in the rest."""
         try:
-            preparation = self._plan()
-            scratch = self._scratch()
-            while not self._go.is_set():
-                slot = next(self._free, None)
-                block = None if slot is None else next(self._fresh, None)
-                if slot is None or block is None:
-                    break
-                self._read(block, slot, preparation, scratch, NO_GRID, is_whole=False)
-                self._ready.append((block, slot))
+            self.prepare()
             self._go.wait()
             if self._grid is not None:
                 self._work(self._grid)
