@@ -286,10 +286,12 @@ class Enhancer:
                 found = self._stabilizer.smooth("noise", found)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
+            if self.temporal:
+                found[0] = max(found[0], noise.LEAST)
             return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
-        job = self._shared.fused_pass.begin(frame, look, into, 0.0 if self.temporal else noise.GRAIN)
+        job = self._shared.fused_pass.begin(frame, look, into, keep_grain=not self.temporal)
         try:
             grid = self._answer(thumbnail)
             clock.stop("network")

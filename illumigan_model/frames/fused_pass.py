@@ -84,14 +84,14 @@ class FusedPass:
         self._slots: list[np.ndarray] = []
         self._job: Job | None = None
 
-    def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None, grain: float = 0.0) -> Job:
+    def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None, *, keep_grain: bool = False) -> Job:
         """Begin to enhance a frame, and prepare blocks of it until the curves come.
 
         Args:
             frame: uint8 BGR, H x W x 3, C-contiguous, at least 16 x 16.
             look: called once, by the thread that first has time for it.
             into: memory for the result, uint8 H x W x 3, C-contiguous; made anew where there is none.
-            grain: share of the noise's grain that is kept, 0..1.
+            keep_grain: whether some of the noise's grain is kept, as for a picture by itself.
 
         Returns:
             the job, which must be finished or abandoned before the next one begins.
@@ -101,7 +101,7 @@ class FusedPass:
         if not self._slots or self._slots[0].shape != (rows, 3, padded(width)):
             self._slots = [new_rows(rows, 3, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         image = np.empty_like(frame) if into is None else into
-        job = Job(frame, image, look, grain, rows, self._slots, self._local)
+        job = Job(frame, image, look, keep_grain, rows, self._slots, self._local)
         self._job = job
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
@@ -121,7 +121,7 @@ class Job:
         frame: np.ndarray,
         image: np.ndarray,
         look: Look,
-        grain: float,
+        keep_grain: bool,
         rows: int,
         slots: list[np.ndarray],
         local: threading.local,
@@ -130,7 +130,7 @@ class Job:
         self.helpers: list[Future[None]] = []
         self._kernels = open_kernels()
         self._where = curves.plan(width, height)
-        self._look, self._grain, self._looking = look, grain, threading.Lock()
+        self._look, self._keep_grain, self._looking = look, keep_grain, threading.Lock()
         self._preparation: Preparation | None = None
         self._image, self._attention = image, np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
@@ -218,7 +218,7 @@ class Job:
             if self._preparation is None:
                 noise, surroundings, recall = self._look()
                 is_clean = noise == NONE and recall is None
-                how = None if is_clean else plan_denoising(noise, self._grain, surroundings)
+                how = None if is_clean else plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
                 self._preparation = Preparation(how, recall)
             return self._preparation
 

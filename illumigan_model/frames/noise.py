@@ -24,11 +24,22 @@ TOUCH = 0.5
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
-# painted. In a video it would flicker.
-GRAIN = 0.15
+# painted. In a video it would flicker. Of grain that no codec has coarsened it keeps more where that is faint: up to
+# FAINT levels of it are no disturbance, from STRONG on they are.
+GRAIN, FINE_GRAIN = 0.15, 0.6
+FAINT, STRONG = 1.0, 2.0
 # Levels of noise that compression has made too coarse to be seen; all of it where CERTAIN levels are seen, and below
 # that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
+# Share of the energy of red's and green's noise that is in their difference: 0 if they depart in unison, 1 if each does
+# by itself. A codec keeps hardly more than brightness, so that what it has left of noise is in unison; where it is not,
+# no codec has hidden any, and rounding to whole levels, 1/12 of a level's square, is in what is seen of it.
+UNISON, ALONE = 0.1, 0.4
+ROUNDED = 1 / 12
+TELLING = 0.5  # red needs so much of green's noise to be compared with it
+# Levels of noise that a frame of a stream has at least: at night every camera makes some, and where none is seen, a
+# codec has hidden it. A picture by itself is taken for as clean as it looks.
+LEAST = 0.5
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
@@ -47,15 +58,17 @@ class Noise(NamedTuple):
     """What is wrong with a frame.
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
-    of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not.
+    of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
+    `coarse` how surely compression has made the noise coarse, and hidden some of it, 0..1.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
+    coarse: float = 1.0
 
 
-NONE = Noise(0.0, 0.0)
+NONE = Noise(0.0, 0.0, 0.0, 0.0)
 
 
 class Denoising(NamedTuple):
@@ -76,14 +89,16 @@ class Denoising(NamedTuple):
     rounding: float
 
 
-def plan_denoising(noise: Noise, grain: float, surroundings: np.ndarray) -> Denoising:
-    """Return how to take this noise, but for a share of its grain, out of a frame; see `Denoising`."""
-    sigma = noise.sigma + HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
+def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) -> Denoising:
+    """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
+    sigma = noise.sigma + HIDDEN * noise.coarse * min(noise.sigma / CERTAIN, 1.0) ** 2
+    faint = min(max((STRONG - sigma) / (STRONG - FAINT), 0.0), 1.0)
+    grain = GRAIN + (1 - noise.coarse) * faint * (FINE_GRAIN - GRAIN)
     return Denoising(
         mean=as_rows(surroundings),
         luma_reach=LUMA_REACH * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
-        taken=1 - grain,
+        taken=1 - grain if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
         rounding=ROUNDING_REACH * noise.rounding,
@@ -97,23 +112,35 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
     is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
     their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
+    Whether one has hidden noise the colours tell, see `UNISON`.
     """
     height, width = frame.shape[:2]
     step = max(height // SAMPLED_ROWS, 1)
     rows = np.arange(step // 2, height, step)
-    pieces = np.empty((3, len(rows), max(width - MARGIN - 4, 0) // PIECE), np.int64)
+    pieces = np.empty((5, len(rows), max(width - MARGIN - 4, 0) // PIECE), np.int64)
     steps = np.empty(10, np.int64)
     if not pieces.size:
         return NONE
     open_kernels().noise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
-    levels, near, far = pieces.reshape(3, -1)
+    levels, near, far, red, apart = pieces.reshape(5, -1)
     is_dark = (levels >= smallest(levels, BLACKEST)) & (levels <= smallest(levels, DARKER))
-    near, far = near[is_dark], far[is_dark]
-    is_flat = far <= smallest(far, FLATTEST)
-    energy, wide = (float(of[is_flat].mean() / PIECE) ** 2 * (math.pi / 2) / 6 for of in (near, far))
-    sigma = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
-    blocks = see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9]))
-    return Noise(sigma, blocks, rounding=1 - min(sigma / CERTAIN, 1.0))
+    is_flat = is_dark & (far <= smallest(far[is_dark], FLATTEST))
+    energy, wide, reds, difference = (mean_square(of[is_flat]) for of in (near, far, red, apart))
+    seen = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
+    coarse = 1.0
+    if reds > TELLING**2 * energy > 0:
+        coarse = min(max((ALONE - difference / (energy + reds)) / (ALONE - UNISON), 0.0), 1.0)
+    return Noise(
+        sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
+        blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
+        rounding=1 - min(seen / CERTAIN, 1.0),
+        coarse=coarse,
+    )
+
+
+def mean_square(sums: np.ndarray) -> float:
+    """Return the variance of the noise whose second differences have these sums of absolute values, piece by piece."""
+    return float(sums.mean() / PIECE) ** 2 * (math.pi / 2) / 6
 
 
 def smallest(values: np.ndarray, share: float) -> int:

@@ -66,7 +66,10 @@ def command(
     folds = parse_folds(held_out or [])
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
     networks = [Detector(find_detector(each)) for each in detector]
-    with open_contenders(model) as contenders, open_contenders(list(folds.values()), baselines=False) as makers:
+    with (
+        open_contenders(model, of_stream=True) as contenders,
+        open_contenders(list(folds.values()), baselines=False, of_stream=True) as makers,
+    ):
         made_by = {name: makers[1 + list(dict.fromkeys(folds.values())).index(of)].method for name, of in folds.items()}
         methods = detection.as_methods(contenders, chosen, made_by)
         plates = boxes is not None and not boxes.whole

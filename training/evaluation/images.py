@@ -86,8 +86,16 @@ class Evaluation:
 
 
 def still(enhancer: Enhancer) -> Method:
-    """Return an Enhancer as a function from photo to photo; it raises ModelError where that fails."""
-    return lambda bgr: require_enhanced(enhancer.enhance(bgr)).image
+    """Return an Enhancer as a function from photo to photo, none of which knows of another.
+
+    It raises ModelError where enhancing fails.
+    """
+
+    def enhance(bgr: np.ndarray) -> np.ndarray:
+        enhancer.reset()
+        return require_enhanced(enhancer.enhance(bgr)).image
+
+    return enhance
 
 
 def find_photos(data: Path, truth: Path | None = None) -> tuple[list[EvaluatedPhoto], list[Path]]:
@@ -132,6 +140,7 @@ def open_contenders(
     *,
     baselines: bool = True,
     daylight_gate: bool = True,
+    of_stream: bool = False,
     runtime: str = "auto",
 ) -> Iterator[list[Contender]]:
     """Load what is to be compared: the input, the baselines, models, training runs.
@@ -141,6 +150,7 @@ def open_contenders(
         runs: folders of training runs.
         baselines: have auto-gamma and CLAHE on L among them.
         daylight_gate: let bright photos pass the models unchanged, as an Enhancer does unless told otherwise.
+        of_stream: enhance each picture as the node does the first frame of a stream, not as a picture by itself.
         runtime: what runs the models; "torch" shows AttentionUNet whole frames, others a reduced one on the CPU.
 
     Raises:
@@ -157,7 +167,7 @@ def open_contenders(
     with ExitStack() as stack:
 
         def load(name: str, model: str, chosen: dict[str, str]) -> Contender:
-            enhancer = stack.enter_context(Enhancer(model, runtime, daylight_gate=daylight_gate, temporal=False))
+            enhancer = stack.enter_context(Enhancer(model, runtime, daylight_gate=daylight_gate, temporal=of_stream))
             how = f"{enhancer.describe()}, {enhancer.threads} threads"
             return Contender(name, still(enhancer), how, chosen)
 

@@ -21,11 +21,11 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0, rounding=0.0, grain=0.0):
+    def denoise(frame, sigma, blocks=0.0, rounding=0.0, coarse=1.0, keep_grain=False):
         def look():
-            return Noise(sigma, blocks, rounding), surroundings_of(frame), None
+            return Noise(sigma, blocks, rounding, coarse), surroundings_of(frame), None
 
-        return fused.begin(frame, look, grain=grain).finish(same)[0]
+        return fused.begin(frame, look, keep_grain=keep_grain).finish(same)[0]
 
     yield denoise
     fused.close()
@@ -42,6 +42,12 @@ def noisy(picture, sigma):
     return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
 
 
+def grains(shape):
+    """Noise of one level, the same in all colours and another one in each."""
+    rng = np.random.default_rng(6)
+    return rng.normal(0, 1, (*shape, 1)), rng.normal(0, 1, (*shape, 3))
+
+
 def error(frame, truth):
     return float(np.sqrt(np.mean((frame.astype(np.float32) - truth) ** 2)))
 
@@ -53,13 +59,34 @@ def test_a_noisy_picture_comes_nearer_to_the_clean_one(dim, denoised, sigma):
     assert error(denoised(frame, *estimate_noise(frame)), truth) < 0.7 * error(denoised(frame, 0.0), truth)
 
 
-def test_a_share_of_the_grain_can_be_kept(denoised):
-    frame = noisy(np.full((128, 128, 3), 30, np.float32), 3)
-    luma = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).std()
-    left = [cv2.cvtColor(denoised(frame, 3.0, grain=grain), cv2.COLOR_BGR2GRAY).std() for grain in (0.0, 0.25, 1.0)]
-    assert left[0] < 0.5 * luma
-    assert 0.05 * luma < left[1] - left[0] < 0.2 * luma
-    assert left[2] == pytest.approx(luma, rel=0.05)
+def test_a_picture_by_itself_keeps_some_grain_and_more_if_it_is_faint_and_no_codec_touched_it(denoised):
+    def left(sigma, coarse, keep_grain=True):
+        frame = noisy(np.full((128, 128, 3), 30, np.float32), sigma)
+        made = denoised(frame, sigma, coarse=coarse, keep_grain=keep_grain)
+        return cv2.cvtColor(made, cv2.COLOR_BGR2GRAY).std() / cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY).std()
+
+    assert left(3, coarse=1.0, keep_grain=False) < 0.5
+    assert 0.03 < left(3, coarse=1.0) - left(3, coarse=1.0, keep_grain=False) < 0.15
+    assert left(3, coarse=0.0) == pytest.approx(left(3, coarse=1.0), abs=0.03)
+    assert left(1, coarse=0.0) > left(1, coarse=1.0) + 0.15
+
+
+@pytest.mark.parametrize("kernels", [compiled, plain])
+def test_noise_in_unison_is_a_codecs_and_that_of_each_colour_alone_is_not(monkeypatch, kernels):
+    monkeypatch.setattr(noise, "open_kernels", lambda: kernels)
+    grey = np.full((360, 640, 1), 40, np.float32)
+    together, alone = (noisy(np.broadcast_to(grey, (360, 640, 3)) + g, 0) for g in grains((360, 640)))
+    assert noise.estimate_noise(together).coarse == 1
+    assert noise.estimate_noise(alone).coarse == 0
+    dead = alone.copy()
+    dead[:, :, 2] = 0  # red tells nothing
+    assert noise.estimate_noise(dead).coarse == 1
+
+
+def test_rounding_to_whole_levels_is_no_noise(dim):
+    smooth = cv2.GaussianBlur(dim, None, 5)
+    frame = noisy(np.minimum(3 * smooth, 255), 0)
+    assert estimate_noise(frame).sigma < 0.1
 
 
 def test_a_picture_with_hardly_any_noise_stays_as_it_is(day, denoised):
