@@ -21,9 +21,9 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0, rounding=0.0, coarse=1.0, keep_grain=False):
+    def denoise(frame, sigma, blocks=0.0, rounding=0.0, coarse=1.0, least=0.0, keep_grain=False):
         def look():
-            return Noise(sigma, blocks, rounding, coarse), surroundings_of(frame), None
+            return Noise(sigma, blocks, rounding, coarse, least), surroundings_of(frame), None
 
         return fused.begin(frame, look, keep_grain=keep_grain).finish(same)[0]
 
@@ -81,6 +81,11 @@ def test_noise_in_unison_is_a_codecs_and_that_of_each_colour_alone_is_not(monkey
     dead = alone.copy()
     dead[:, :, 2] = 0  # red tells nothing
     assert noise.estimate_noise(dead).coarse == 1
+
+
+def test_what_a_codec_has_hidden_is_smoothed_in_a_stream(denoised):
+    frame = noisy(np.full((96, 128, 3), 20, np.float32), 0.7)
+    assert denoised(frame, 0.0, least=noise.LEAST).std() < 0.6 * denoised(frame, 0.0).std()
 
 
 def test_rounding_to_whole_levels_is_no_noise(dim):
