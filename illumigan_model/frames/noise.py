@@ -24,16 +24,16 @@ TOUCH = 0.5
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
-# painted. In a video it would flicker. Of grain that no codec has coarsened it keeps more where that is faint: up to
-# FAINT levels of it are no disturbance, from STRONG on they are.
-GRAIN, FINE_GRAIN = 0.15, 0.6
-FAINT, STRONG = 1.0, 2.0
-# Levels of noise that compression has made too coarse to be seen; all of it where CERTAIN levels are seen, and below
-# that less by the square, as it may be texture.
+# painted. In a video it would flicker. Of fine grain it keeps more.
+GRAIN, FINE_GRAIN = 0.1, 0.6
+# Levels of noise that are there beyond what is seen, unless it is fine grain; all of it where CERTAIN levels are seen,
+# and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
+# Grain is fine up to FAINT levels, and not from STRONG ones on, which show, brightened tenfold.
+FAINT, STRONG = 0.4, 0.7
 # Share of the energy of red's and green's noise that is in their difference: 0 if they depart in unison, 1 if each does
-# by itself. A codec keeps hardly more than brightness, so that what it has left of noise is in unison; where it is not,
-# no codec has hidden any, and rounding to whole levels, 1/12 of a level's square, is in what is seen of it.
+# by itself. A codec keeps hardly more than brightness, so that what it has left of noise is in unison, and coarse. Fine
+# grain is not, and rounding to whole levels, 1/12 of a level's square, is in what is seen of it.
 UNISON, ALONE = 0.1, 0.4
 ROUNDED = 1 / 12
 TELLING = 0.5  # red needs so much of green's noise to be compared with it
@@ -49,6 +49,7 @@ SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
 # Shares of the pieces: so many are too black to tell, as black cuts noise off; up to here they are dark.
 BLACKEST, DARKER = 0.1, 0.5
+CUT = 2 * PIECE  # sum of the levels of a piece up to which black cuts noise off
 FLATTEST = 0.15  # share of these that tell the noise
 UNBIAS = 1.18  # as the flattest pieces of pure noise are less noisy than the others
 TEXTURE = 0.5  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
@@ -62,8 +63,7 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how surely compression has made the noise coarse, and hidden some of it, 0..1; `least` how much noise there
-    is even if `sigma` is less, in levels.
+    `coarse` how far it is from fine grain, 0..1; `least` how much noise there is even if `sigma` is less, in levels.
     """
 
     sigma: float
@@ -100,8 +100,7 @@ def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) 
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
     sigma = max(noise.sigma, noise.least)
     sigma += HIDDEN * noise.coarse * min(sigma / CERTAIN, 1.0) ** 2
-    faint = min(max((STRONG - sigma) / (STRONG - FAINT), 0.0), 1.0)
-    grain = GRAIN + (1 - noise.coarse) * faint * (FINE_GRAIN - GRAIN)
+    grain = GRAIN + (1 - noise.coarse) * (FINE_GRAIN - GRAIN)
     return Denoising(
         mean=as_rows(surroundings),
         luma_reach=LUMA_REACH * sigma,
@@ -121,7 +120,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
     is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
     their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
-    Whether one has hidden noise the colours tell, see `UNISON`.
+    Whether one has made the noise coarse the colours tell, see `UNISON`.
     """
     height, width = frame.shape[:2]
     step = max(height // SAMPLED_ROWS, 1)
@@ -132,13 +131,15 @@ def estimate_noise(frame: np.ndarray) -> Noise:
         return NONE
     open_kernels().noise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
     levels, near, far, red, apart = pieces.reshape(5, -1)
-    is_dark = (levels >= smallest(levels, BLACKEST)) & (levels <= smallest(levels, DARKER))
+    dark = smallest(levels, DARKER)
+    is_dark = (levels >= max(smallest(levels, BLACKEST), min(CUT, dark // 2))) & (levels <= dark)
     is_flat = is_dark & (far <= smallest(far[is_dark], FLATTEST))
     energy, wide, reds, difference = (mean_square(of[is_flat]) for of in (near, far, red, apart))
     seen = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
-    coarse = 1.0
+    strong, unison = (seen - FAINT) / (STRONG - FAINT), 1.0
     if reds > TELLING**2 * energy > 0:
-        coarse = min(max((ALONE - difference / (energy + reds)) / (ALONE - UNISON), 0.0), 1.0)
+        unison = (ALONE - difference / (energy + reds)) / (ALONE - UNISON)
+    coarse = min(max(strong, unison, 0.0), 1.0)
     return Noise(
         sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
