@@ -84,7 +84,7 @@ def test_faint_grain_of_each_colour_alone_is_fine_and_no_other_noise_is(monkeypa
 
 
 def test_black_that_cuts_noise_off_does_not_hide_it():
-    frame = np.full((360, 640, 3), 1.0)
+    frame = np.full((360, 640, 3), -1.0)
     frame[:, 240:] = 8
     assert estimate_noise(noisy(frame, 1.5)).sigma == pytest.approx(1.5, rel=0.15)
 
