@@ -39,7 +39,7 @@ ROUNDED = 1 / 12
 TELLING = 0.5  # red needs so much of green's noise to be compared with it
 # Levels of noise that a frame of a stream has at least: at night every camera makes some, and where none is seen, a
 # codec has hidden it. A picture by itself is taken for as clean as it looks.
-LEAST = 0.5
+LEAST = 0.3
 # Share of the denoising that a place still gets where nothing has moved for long, if noise is seen: what a codec has
 # made of hidden noise stays the same from frame to frame, and the past does not take it out.
 STILL = 0.4

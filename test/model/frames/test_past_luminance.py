@@ -87,6 +87,21 @@ def test_a_bright_object_leaves_no_trail(film):
             assert made[34:56, left + 4 : left + 12].mean() > 87
 
 
+@pytest.mark.parametrize("height", [1.7, -1.7, 2.5])
+def test_a_large_thing_that_hardly_stands_out_keeps_its_contrast_and_leaves_hardly_a_trail(film, height):
+    road, inside, behind = np.full((120, 320, 3), 25.0), [], []
+    for seed in range(36):
+        frame, left = road.copy(), 8 * seed
+        frame[30:90, left : left + 40] += height * SIGMA
+        made = film.show(noisy(frame, seed)).astype(np.float32)
+        if seed > 6:
+            ground = made[96:].mean()
+            inside.append(made[34:86, left + 4 : left + 36].mean() - ground)
+            behind.append(made[34:86, left - 24 : left - 16].mean() - ground)  # it has passed there three frames ago
+    assert np.mean(inside) / (height * SIGMA) > 0.9
+    assert abs(np.mean(behind)) < 0.15 * abs(height) * SIGMA
+
+
 def alone(frame):
     """The frame as it is shown without a past."""
     film = Film()

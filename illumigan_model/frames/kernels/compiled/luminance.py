@@ -1,8 +1,8 @@
 """Luminance of rows of pixels, as it is or followed over time.
 
 Arrays: `frame` uint8 H x 3W (B, G, R interleaved); `luma` float32 (n + 4) x Q, the luminance of n rows, of two more
-above and below them, and of two more pixels at both ends of each, which repeat the last ones. Rows beyond the frame are
-left out. A row begins at column `MARGIN`; what lies around it all is nothing (`frames.row_memory`).
+above and below them, and of a few more pixels at both ends of each, which repeat the last ones. Rows beyond the frame
+are left out. A row begins at column `MARGIN`; what lies around it all is nothing (`frames.row_memory`).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 MARGIN = 16  # as in `frames.row_memory`
+SIDE = 4  # pixels to the left and to the right that the wider look at what has moved takes in
 
 
 @njit(inline="always")
 def repeat_ends(luma: np.ndarray, at: int, width: int) -> None:
     """Repeat the first and the last pixel of a row."""
     first, last = luma[at, MARGIN], luma[at, MARGIN + width - 1]
-    for x in range(1, 3):
+    for x in range(1, SIDE + 1):
         luma[at, MARGIN - x], luma[at, MARGIN + width - 1 + x] = first, last
 
 
@@ -78,6 +79,7 @@ def join(
     here: int,
     lower: int,
     reach: np.float32,
+    keen: np.float32,
     least: np.float32,
     sums: np.ndarray,
     fresh: np.ndarray,
@@ -87,17 +89,21 @@ def join(
 ) -> None:
     """Join row `at` with the past, in place; writes which share of each pixel is new, and the past of the next frame.
 
-    A pixel has moved as far as the mean of the nine around it departs from the past.
+    A pixel has moved as far as the mean of the nine around it departs from the past, or `keen` times that of the
+    3 x 9, whichever is more.
     """
     width = present.shape[1]
-    for x in range(width + 2):
-        at_x = MARGIN - 1 + x
+    for x in range(width + 2 * SIDE):
+        at_x = MARGIN - SIDE + x
         sums[at_x] = lines[upper, at_x] + lines[here, at_x] + lines[lower, at_x]
     for x in range(width):
         own = luma[at, MARGIN + x]
-        mean = (sums[MARGIN - 1 + x] + sums[MARGIN + x] + sums[MARGIN + 1 + x]) * F(1 / 9)
+        nine = sums[MARGIN - 1 + x] + sums[MARGIN + x] + sums[MARGIN + 1 + x]
+        left = sums[MARGIN - 4 + x] + sums[MARGIN - 3 + x] + sums[MARGIN - 2 + x]
+        right = sums[MARGIN + 2 + x] + sums[MARGIN + 3 + x] + sums[MARGIN + 4 + x]
+        near, wide = nine * F(1 / 9), (left + nine + right) * (keen * F(1 / 27))
         limit = reach * (F(1) - own * F(1 / 255))
-        share = min(max(mean * mean / (limit * limit + F(1e-6)), least), F(1))
+        share = min(max(max(near * near, wide * wide) / (limit * limit + F(1e-6)), least), F(1))
         fresh[n, x] = share
         own -= lines[here, MARGIN + x] * (F(1) - share)
         luma[at, MARGIN + x] = own
@@ -113,7 +119,7 @@ def follow(
 
     `fresh`, float32 n x P, is written: which share of each pixel is new; `lines`, float32 5 x Q, is scratch.
     """
-    past, present, fade, reach, least = recall
+    past, present, fade, reach, keen, least = recall
     end, count, width = frame.shape[0] - 1, fresh.shape[0], past.shape[1]
     top, bottom = max(first - 2, 0), min(first + count + 1, end)
     beyond, unkept = np.empty((1, luma.shape[1]), np.float32), np.empty((1, width), np.uint16)
@@ -126,7 +132,7 @@ def follow(
                 depart(frame, y, past, F(fade), beyond, 0, lines, y % 3)
         q = y - 1  # the row whose neighbours are known now
         if top <= q <= bottom:
-            around = (lines, max(q - 1, 0) % 3, q % 3, min(q + 1, end) % 3, F(reach), F(least), sums)
+            around = (lines, max(q - 1, 0) % 3, q % 3, min(q + 1, end) % 3, F(reach), F(keen), F(least), sums)
             if first <= q < first + count:
                 join(luma, q - first + 2, *around, fresh, q - first, present, q)
             else:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from illumigan_model.frames.past_luminance import Recall
 
 EDGE = 2
+SIDE = 4  # pixels to the left and to the right that the wider look at what has moved takes in
 MARGIN = 16  # as in `frames.row_memory`
 
 
@@ -42,11 +43,12 @@ def follow(
     rows = np.clip(np.arange(top - 1, bottom + 1), 0, len(frame) - 1)
     here = frame[rows].reshape(len(rows), -1, 3).astype(np.float32) @ LUMA_BGR
     away = here - recall.past[rows] * np.float32(1 / 256) - np.float32(recall.fade)
-    around = cv2.copyMakeBorder(away, 0, 0, 1, 1, cv2.BORDER_REPLICATE)
-    mean = cv2.boxFilter(around, -1, (3, 3))[1:-1, 1:-1]
+    around = cv2.copyMakeBorder(away, 0, 0, SIDE, SIDE, cv2.BORDER_REPLICATE)
+    near, wide = (cv2.boxFilter(around, -1, (width, 3))[1:-1, SIDE:-SIDE] for width in (3, 2 * SIDE + 1))
     here, away = here[1:-1], away[1:-1]
     limit = recall.reach * (1 - here / 255)
-    share = np.clip(mean * mean / (limit * limit + 1e-6), recall.least, 1).astype(np.float32)
+    departure = np.maximum(np.abs(near), recall.keen * np.abs(wide))
+    share = np.clip(departure**2 / (limit * limit + 1e-6), recall.least, 1).astype(np.float32)
     here -= away * (1 - share)
     write(here, luma, top - first + EDGE)
     fresh[:, : frame.shape[1] // 3] = share[first - top : last - top]
