@@ -286,11 +286,7 @@ class Enhancer:
                 found = self._stabilizer.smooth("noise", found)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            scale = self.denoise * share
-            seen = Noise(*(scale * found).tolist())
-            if self.temporal:
-                seen = seen._replace(least=scale * noise.LEAST)
-            return seen, self._reductions.surroundings(), recall
+            return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._shared.fused_pass.begin(frame, look, into, keep_grain=not self.temporal)

@@ -37,12 +37,6 @@ FAINT, STRONG = 0.4, 0.7
 UNISON, ALONE = 0.1, 0.4
 ROUNDED = 1 / 12
 TELLING = 0.5  # red needs so much of green's noise to be compared with it
-# Levels of noise that a frame of a stream has at least: at night every camera makes some, and where none is seen, a
-# codec has hidden it. A picture by itself is taken for as clean as it looks.
-LEAST = 0.3
-# Share of the denoising that a place still gets where nothing has moved for long, if noise is seen: what a codec has
-# made of hidden noise stays the same from frame to frame, and the past does not take it out.
-STILL = 0.4
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
@@ -63,17 +57,16 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how far it is from fine grain, 0..1; `least` how much noise there is even if `sigma` is less, in levels.
+    `coarse` how far it is from fine grain, 0..1.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
     coarse: float = 1.0
-    least: float = 0.0
 
 
-NONE = Noise(0.0, 0.0, 0.0, 0.0, 0.0)
+NONE = Noise(0.0, 0.0, 0.0, 0.0)
 
 
 class Denoising(NamedTuple):
@@ -82,8 +75,7 @@ class Denoising(NamedTuple):
     `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
     `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
     chroma and of luminance from the surroundings are cut off, and `rounding`, up to which both are near black. `touch`
-    is the least weight of pixels that touch, `taken` the share that is done of what the filter of luminance would do;
-    of all this, `still` is the share that is left where nothing has moved for long.
+    is the least weight of pixels that touch, `taken` the share that is done of what the filter of luminance would do.
     """
 
     mean: np.ndarray
@@ -93,13 +85,11 @@ class Denoising(NamedTuple):
     chroma_reach: float
     blocks: float
     rounding: float
-    still: float
 
 
 def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
-    sigma = max(noise.sigma, noise.least)
-    sigma += HIDDEN * noise.coarse * min(sigma / CERTAIN, 1.0) ** 2
+    sigma = noise.sigma + HIDDEN * noise.coarse * min(noise.sigma / CERTAIN, 1.0) ** 2
     grain = GRAIN + (1 - noise.coarse) * (FINE_GRAIN - GRAIN)
     return Denoising(
         mean=as_rows(surroundings),
@@ -109,7 +99,6 @@ def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) 
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
         rounding=ROUNDING_REACH * noise.rounding,
-        still=STILL if noise.sigma >= noise.least else 1 - (1 - STILL) * noise.sigma / noise.least,
     )
 
 

@@ -21,9 +21,9 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0, rounding=0.0, coarse=1.0, least=0.0, keep_grain=False):
+    def denoise(frame, sigma, blocks=0.0, rounding=0.0, coarse=1.0, keep_grain=False):
         def look():
-            return Noise(sigma, blocks, rounding, coarse, least), surroundings_of(frame), None
+            return Noise(sigma, blocks, rounding, coarse), surroundings_of(frame), None
 
         return fused.begin(frame, look, keep_grain=keep_grain).finish(same)[0]
 
@@ -87,11 +87,6 @@ def test_black_that_cuts_noise_off_does_not_hide_it():
     frame = np.full((360, 640, 3), -1.0)
     frame[:, 240:] = 8
     assert estimate_noise(noisy(frame, 1.5)).sigma == pytest.approx(1.5, rel=0.15)
-
-
-def test_what_a_codec_has_hidden_is_smoothed_in_a_stream(denoised):
-    frame = noisy(np.full((96, 128, 3), 20, np.float32), 0.7)
-    assert denoised(frame, 0.0, least=noise.LEAST).std() < 0.6 * denoised(frame, 0.0).std()
 
 
 def test_rounding_to_whole_levels_is_no_noise(dim):

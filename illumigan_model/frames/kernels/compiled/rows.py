@@ -30,6 +30,7 @@ FEW = 4  # knots that a place needs all of whose levels lie below the next one, 
 DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
 MARGIN = 16  # as in `frames.row_memory`
 DEEP = F((1 - 24 / 255) ** 2)  # `dark` where the surroundings are at level 24: below that, near black, steps show
+STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 
 Between = tuple[int, int, np.float32]
 """The two enlarged rows of the mean that a row lies between, and the weight of the second."""
@@ -105,7 +106,6 @@ def smooth(
     reach: np.float32,
     touch: np.float32,
     taken: np.float32,
-    still: np.float32,
     calm: np.ndarray,
     dark: np.ndarray,
 ) -> None:
@@ -113,7 +113,7 @@ def smooth(
 
     The four pixels that touch it count at least `touch`, so that a speck unlike all around it goes, too. Bright
     surroundings are denoised less, by the factor that is written to `dark`, and so are pixels that the past has
-    denoised, down to `still`.
+    denoised.
     """
     top, upper, here, lower, bottom = looked_at
     above, beneath, weight_beneath = between
@@ -122,7 +122,7 @@ def smooth(
         around = wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight_beneath
         shade = F(1) - around * F(1 / 255)
         dark[x] = shade * shade
-        share = shade * shade * (still + (F(1) - still) * fresh[n, x])
+        share = shade * shade * (STILL + (F(1) - STILL) * fresh[n, x])
         limit = reach * share
         most = limit * limit + F(1e-6)
         least = touch * share * most
@@ -374,7 +374,7 @@ def clean(
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
-    mean, luma_reach, touch, taken, chroma_reach, blocks, rounding, still = how
+    mean, luma_reach, touch, taken, chroma_reach, blocks, rounding = how
     last, end = mean.shape[0] - 1, frame.shape[0] - 1
     wide, calm, dark = planes[:6].reshape(2, 3, -1), planes[6], planes[7]
     small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
@@ -393,7 +393,7 @@ def clean(
                     enlarge(small, c, wide, wanted % 2)
         between = (row % 2, min(row + 1, last) % 2, F(place - row))
         looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
-        strength = (F(luma_reach), F(touch), F(taken), F(still))
+        strength = (F(luma_reach), F(touch), F(taken))
         if luma_reach > 0:
             smooth(luma, looked_at, wide, between, shares, 0 if is_fresh else n, *strength, calm, dark)
         else:

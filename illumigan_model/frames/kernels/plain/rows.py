@@ -18,6 +18,7 @@ REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
 NEAR = range(-REACH, REACH + 1)
 MARGIN = 16  # as in `frames.row_memory`
 DEEP = (1 - 24 / 255) ** 2  # share of a place at level 24
+STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
 
 
@@ -107,7 +108,7 @@ def clean(
     around = surround(how.mean, first, last, width)
     around_luma = luminance(around)
     share = (1 - around_luma / 255) ** 2
-    less = share * (how.still + (1 - how.still) * fresh[:, :width]) if len(fresh) else share
+    less = share * (STILL + (1 - STILL) * fresh[:, :width]) if len(fresh) else share
     near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1) - first + REACH
     seen = luma[near, MARGIN - REACH : MARGIN + width + REACH]
     calm = smooth(seen, how.luma_reach * less, np.float32(how.touch) * less, how.taken)
