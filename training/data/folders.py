@@ -98,7 +98,7 @@ def names_where(table: Path, where: str) -> set[str]:
 def read_column(table: Path, column: str) -> dict[str, str]:
     """Return one column of a CSV by its column `image`; raises IllumiganError if it cannot be read or lacks one."""
     try:
-        with table.open(newline="") as file:
+        with table.open(newline="", encoding="utf-8-sig") as file:
             rows = csv.DictReader(file)
             lacking = {"image", column} - set(rows.fieldnames or ())
             if not lacking:

@@ -113,17 +113,17 @@ def annotated_frames(
         raise FrameError(f"{images} holds no pictures.")
     if not there:
         raise FrameError(f"{images} holds none of the {len(names)} annotated pictures, such as {names[0]}.")
-    found = [annotated(images / name, truth, folds.get(name, "")) for name in there]
+    found = [annotated(images, name, truth, folds.get(name, "")) for name in there]
     if not any(frame.counts.any() or frame.boxes is None for frame in found):
         known = sorted({label for labels in truth.classes.values() for label in labels}) if truth else []
         raise IllumiganError(f"No box is of a class {', '.join(VEHICLES)}; the truth has {', '.join(known)}.")
     return found, missing
 
 
-def annotated(path: Path, truth: Truth | None, fold: str) -> AnnotatedFrame:
-    """Return one frame with its boxes."""
+def annotated(images: Path, name: str, truth: Truth | None, fold: str) -> AnnotatedFrame:
+    """Return one frame with its boxes; `name` is that in the truth, which may lead into a folder of `images`."""
     if truth is None:
-        return AnnotatedFrame(path, None, np.zeros(0, bool), fold)
-    labels: Iterable[str] = truth.classes[path.name]
+        return AnnotatedFrame(images / name, None, np.zeros(0, bool), fold)
+    labels: Iterable[str] = truth.classes[name]
     counts = [label in VEHICLES if truth.whole else True for label in labels]
-    return AnnotatedFrame(path, truth.boxes[path.name], np.array(counts), fold)
+    return AnnotatedFrame(images / name, truth.boxes[name], np.array(counts), fold)

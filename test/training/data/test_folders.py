@@ -32,6 +32,11 @@ def test_a_table_narrows_a_source(photos, tmp_path):
         names_where(tmp_path / "nowhere.csv", "split=train")
 
 
+def test_a_table_that_a_spreadsheet_saved_is_read(tmp_path):
+    (tmp_path / "frames.csv").write_text("image,split\nnacht_ä.jpg,train\n", encoding="utf-8-sig")
+    assert names_where(tmp_path / "frames.csv", "split=train") == {"nacht_ä.jpg"}
+
+
 def test_photos_fit_the_crop_once_and_at_most_twice(photos):
     for photo in load_photos([DAY], photos, "normal", CROP)[0]:
         height, width = photo.pixels.shape[:2]

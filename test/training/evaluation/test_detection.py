@@ -315,6 +315,19 @@ def test_a_plate_that_is_no_box_is_named_by_its_line(tmp_path, row):
         read_truth(tmp_path / "plates.csv")
 
 
+def test_pictures_in_folders_keep_their_own_boxes(tmp_path):
+    (tmp_path / "left").mkdir()
+    for name in ("a.png", "left/a.png", "left/b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((64, 64, 3), 90, np.uint8))
+    rows = ["a.png,0,0,1,1", "a.png,0,0,.5,1", "left/a.png,0,0,.5,.5", "left/b.png,0,.5,1,1"]
+    (tmp_path / "plates.csv").write_text("\n".join(["image,x0,y0,x1,y1", *rows]))
+    frames, missing = annotated_frames(tmp_path, read_truth(tmp_path / "plates.csv"))
+    assert not missing
+    boxes = {str(frame.path.relative_to(tmp_path)): frame.boxes.tolist() for frame in frames}
+    assert boxes["left/a.png"] == [[0, 0, 0.5, 0.5]] and boxes["left/b.png"] == [[0, 0.5, 1, 1]]
+    assert len(boxes["a.png"]) == 2
+
+
 def test_a_table_without_plates_and_pictures_of_which_none_can_be_read(drive, detector):
     (drive / "none.csv").write_text("image,x0,y0,x1,y1\n")
     with pytest.raises(IllumiganError, match="holds no boxes"):
