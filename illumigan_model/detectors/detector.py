@@ -43,11 +43,14 @@ class Detector:
         except ModelError as error:
             raise ModelError(f"{path} cannot be loaded by ONNX Runtime; give the ONNX file of a detector.") from error
         self.name = path.name
-        picture, *others = self._session.get_inputs()
+        inputs = self._session.get_inputs()
+        if not inputs:
+            raise foreign(path, "takes no picture")
+        picture, *others = inputs
         sides = [side if isinstance(side, int) else FREE_SIDE for side in picture.shape[2:]]
         if len(sides) != 2 or min(sides) < STRIDES[-1] or picture.shape[1] != 3 or picture.type not in TYPES:
             raise foreign(path, f"takes {picture.type} {picture.shape}, not one picture as 1 x 3 x height x width")
-        if len(others) > 1 or (others and others[0].shape[-1] != 2):
+        if len(others) > 1 or (others and others[0].shape[-1:] != [2]):
             named = ", ".join(f"{entry.name} {entry.shape}" for entry in others)
             raise foreign(path, f"takes {named} beside a picture")
         self.height, self.width = sides
@@ -57,8 +60,8 @@ class Detector:
 
     def _look(self, path: Path) -> Layout:
         """Return the layout of what the network answers to a grey picture."""
-        grey = np.full((1, 3, self.height, self.width), 0.45, np.float32)
         try:
+            grey = np.full((1, 3, self.height, self.width), 0.45, np.float32)
             outputs = self._run(grey)
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise foreign(path, "does not run on one picture of three colours") from error
@@ -85,6 +88,9 @@ class Detector:
         Args:
             bgr: uint8 H x W x 3.
             threshold: the least score, in [0, 1].
+
+        Raises:
+            ModelError: what the network answers is no number: that says nothing, and not that nothing is there.
         """
         layout = self.layout
         canvas, scale, offset = letterbox(bgr, (self.height, self.width), layout.padding, layout.centred)
@@ -92,6 +98,8 @@ class Detector:
         mean, spread = np.array(layout.mean, np.float32), np.array(layout.spread, np.float32)
         planes = ((colours - mean) / spread).transpose(2, 0, 1)[None]
         boxes, scores, classes = layout.read(self._run(planes), (self.height, self.width))
+        if not (np.isfinite(scores).all() and np.isfinite(boxes[scores >= threshold]).all()):
+            raise ModelError(f"{self.name} answers with something that is not a number; export it in float32.")
         boxes = ((boxes - np.tile(offset, 2)) / scale).astype(np.float32)
         centres = (boxes[:, :2] + boxes[:, 2:]) / 2
         inside = np.all((centres >= 0) & (centres <= (bgr.shape[1], bgr.shape[0])), axis=1)  # and not in the padding
@@ -112,10 +120,10 @@ def read_names(text: str) -> tuple[str, ...]:
     """Return class names written as {0: 'person', ...} or ['person', ...]; empty where there are none."""
     try:
         names = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+        if isinstance(names, dict):
+            names = [names[number] for number in sorted(names)]
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):  # all are what odd text raises
         return ()
-    if isinstance(names, dict):
-        names = [names[number] for number in sorted(names)]
     return tuple(map(str, names)) if isinstance(names, list | tuple) else ()
 
 

@@ -124,6 +124,35 @@ def test_an_unknown_layout_is_refused_naming_its_shapes_and_those_known(tmp_path
         Detector(tmp_path / "nowhere.onnx")
 
 
+def test_a_network_without_a_picture_or_with_one_beyond_memory_is_refused(tmp_path):
+    scalar = [helper.make_tensor_value_info("ratio", TensorProto.INT64, [])]
+    with pytest.raises(ModelError, match=r"takes ratio \[\] beside a picture"):
+        Detector(write_answer(tmp_path / "a.onnx", LAYOUTS["YOLOv8"], scalar), threads=1)
+    model = onnx.load(write_answer(tmp_path / "b.onnx", LAYOUTS["YOLOv8"]))
+    for side in model.graph.input[0].type.tensor_type.shape.dim[2:]:
+        side.dim_value = 10**8
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(ModelError, match="does not run on one picture"):
+        Detector(tmp_path / "b.onnx", threads=1)
+    del model.graph.input[0]
+    onnx.save(model, tmp_path / "b.onnx")
+    with pytest.raises(ModelError, match="takes no picture"):
+        Detector(tmp_path / "b.onnx", threads=1)
+
+
+@pytest.mark.parametrize("names", ["{0: 'tram', 'b': 'car'}", "-" * 5000 + "1", "[" * 5000, "tram"])
+def test_names_that_cannot_be_read_are_none(tmp_path, names):
+    assert Detector(write_answer(tmp_path / "a.onnx", LAYOUTS["YOLOv8"], names=names), threads=1).names == NAMES
+
+
+@pytest.mark.parametrize("rows_of", [slice(None), slice(4), slice(4, None)])
+def test_an_answer_that_is_no_number_does_not_say_that_nothing_is_there(tmp_path, rows_of):
+    answer = LAYOUTS["YOLOv8"][0].copy()
+    answer[:, rows_of] = np.nan
+    with pytest.raises(ModelError, match="answers with something that is not a number"):
+        Detector(write_answer(tmp_path / "a.onnx", [answer]), threads=1).detect(FRAME)
+
+
 def bright(*lamps):
     """A frame of 128 x 64 with some cells of 16 x 16 lit: (row, column), brightness."""
     frame = np.full((64, 128, 3), 10, np.uint8)
