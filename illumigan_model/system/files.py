@@ -158,6 +158,12 @@ def require_outside(output: Path, folder: Path) -> None:
         raise FrameError(f"{shown(output)} lies in the input {shown(folder)}; choose another place for the output.")
 
 
+def require_two_places(output: Path, attention: Path) -> None:
+    """Raise FrameError if the result and the attention map would be written to one place."""
+    if output.resolve() == attention.resolve():
+        raise FrameError(f"{shown(output)} cannot be the result and its attention map; give each a place of its own.")
+
+
 def require_other_place(output: Path, source: Path) -> None:
     """Raise FrameError if the output would overwrite its own source."""
     if output.resolve() == source.resolve():

@@ -13,7 +13,7 @@ from illumigan_model.errors import FrameError
 from illumigan_model.frames.exposure import FULL_RANGE
 from illumigan_model.photos import write_png
 from illumigan_model.picture_files import read_picture, write_picture
-from illumigan_model.system.files import make_folder, require_other_place, shown
+from illumigan_model.system.files import make_folder, require_other_place, require_two_places, shown
 from illumigan_ros.recordings.picture_folder import PictureFolder, require_apart, result_names
 from illumigan_ros.recordings.sheets import side_by_side
 from illumigan_ros.recordings.video import VideoReader, video_writers
@@ -74,7 +74,7 @@ def enhance_images(
     for place in folders:
         require_other_place(place, folder.root)
     if attention is not None:
-        require_other_place(attention, out)
+        require_two_places(out, attention)
     require_apart(folder.root, folder.pictures, [place / name for place in folders for name in names.values()])
     for place in folders:
         make_folder(place)
@@ -130,7 +130,7 @@ def enhance_video(
     for path in paths:
         require_other_place(path, source.path)
     if attention is not None:
-        require_other_place(attention, out)
+        require_two_places(out, attention)
     stored = source.presentation
     size: tuple[int, int] | None = None
     scaled = 0

@@ -52,6 +52,10 @@ def test_a_video_side_by_side_shows_both(night_video, tmp_path):
 def test_videos_that_do_not_do(night_video, tmp_path, monkeypatch):
     before = night_video.read_bytes()
     assert "is the input itself" in error("enhance-video", night_video, night_video)
+    both = night_video.with_name("both.mp4")
+    assert "cannot be the result and its attention map" in error(
+        "enhance-video", night_video, both, "--attention", both
+    )
     assert night_video.read_bytes() == before
     (tmp_path / "cut.mp4").write_bytes(before[: len(before) // 2])
     out = tmp_path / "out.mp4"
