@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 
@@ -378,8 +379,8 @@ class Enhancer:
     def _require_shares(self) -> None:
         for name in ("strength", "denoise", "denoise_over_time"):
             value = getattr(self, name)
-            if not 0 <= value <= 1:  # nor if it is no number
-                raise IllumiganError(f"{name} must be a number from 0 to 1, not {value:g}.")
+            if not (isinstance(value, Real) and 0 <= float(value) <= 1):
+                raise IllumiganError(f"{name} must be a number from 0 to 1, not {value}.")
 
     def _warm_up(self) -> None:
         """Run on a dark ramp what a frame goes through beside the network, so that kernels get compiled now."""

@@ -4,10 +4,10 @@ Each pixel's luminance is a running mean over time, as long as nothing moves the
 the second frame, 1/3 in the third, and so on down to a sixth. Where the mean of the nine pixels around departs from the
 past by more than noise can explain, something has moved, and the new frame counts alone; in between, its share grows
 with the square of the departure. The mean of 3 x 9 pixels needs to depart by half as much: it shows large things that
-are hardly brighter or darker than what is behind them, such as a pedestrian. Where the light of the whole picture changes, the past changes with it. A recursive
-temporal filter with motion detection, as in Dubois and Sabri, "Noise reduction in image sequences using motion-
-compensated temporal filtering" (IEEE Trans. Communications, 1984), without motion compensation. The filter itself is
-part of the fused pass.
+are hardly brighter or darker than what is behind them, such as a pedestrian. Where the light of the whole picture
+changes, the past changes with it. A recursive temporal filter with motion detection, as in Dubois and Sabri, "Noise
+reduction in image sequences using motion-compensated temporal filtering" (IEEE Trans. Communications, 1984), without
+motion compensation. The filter itself is part of the fused pass.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class Recall(NamedTuple):
 
     `past` is the luminance so far, `present` receives what the next frame will find: uint16 H x W, in 1/256 of a level.
     `fade` is by how many levels the whole picture has become lighter. `reach` is how far, in levels of black, the mean
-    of nine pixels must depart for the new frame to count alone; that of 3 x 9 is multiplied by `keen` before. `least` is
-    its share where they do not depart at all, 0..1.
+    of nine pixels must depart for the new frame to count alone; that of 3 x 9 is multiplied by `keen` before. `least`
+    is its share where they do not depart at all, 0..1.
     """
 
     past: np.ndarray

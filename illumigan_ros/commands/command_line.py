@@ -37,6 +37,7 @@ White16bit = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", help="Name everything that is left out, not only the first ten.")]
 
 MOST_NAMED = 10
+LEAST_SIDE, LARGEST_SIDE = 16, 8192  # pixels, of frames that are made up or measured with
 INCOMPLETE = 1
 BAD_INPUT = 2
 INTERRUPTED = 130
@@ -135,11 +136,12 @@ def require_positive(option: str, value: float | None) -> None:
 
 
 def parse_size(text: str) -> tuple[int, int]:
-    """Return width and height of a size such as 1280x720; raises FrameError if it is none of at least 16x16."""
-    width, _, height = text.partition("x")
-    if not (width.isdecimal() and height.isdecimal() and int(width) >= 16 and int(height) >= 16):
-        raise FrameError(f"--size must look like 1280x720 and be at least 16x16, not {text}.")
-    return int(width), int(height)
+    """Return width and height of a size such as 1280x720; raises FrameError if it is none or no camera's."""
+    sides = [int(side) if side.isdecimal() else 0 for side in text.split("x")]
+    if len(sides) != 2 or min(sides) < LEAST_SIDE or max(sides) > LARGEST_SIDE:
+        between = f"from {LEAST_SIDE}x{LEAST_SIDE} to {LARGEST_SIDE}x{LARGEST_SIDE}"
+        raise FrameError(f"--size must look like 1280x720, {between}, not {text}.")
+    return sides[0], sides[1]
 
 
 @contextmanager

@@ -122,4 +122,7 @@ def parse_folds(folds: Sequence[str]) -> dict[str, str]:
     for name, sign, model in pairs:
         if not (name and sign and model):
             raise IllumiganError(f"--held-out must look like ride1=weights.onnx, not {name}{sign}{model}.")
-    return {name: model for name, _, model in pairs}
+    models = {name: model for name, _, model in pairs}
+    if len(models) < len(pairs):
+        raise IllumiganError("--held-out names a fold twice; give each fold one model.")
+    return models

@@ -42,7 +42,7 @@ def observe(source: Source, footage: MeasuredFootage, table: TruthTable, detecto
     """Return what the detector sees in measured frames beside what is annotated, as `evaluate-detection` has it."""
     keys, observations = source.keys(), []
     for measured in footage.frames:
-        frame = annotated(Path(keys[measured.number]), table, "")
+        frame = annotated(Path(), keys[measured.number], table, "")
         assert frame.boxes is not None
         there = frame.boxes * [*measured.size, *measured.size]
         seen = {

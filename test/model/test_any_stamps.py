@@ -125,7 +125,7 @@ def test_a_runtime_that_breaks_gives_the_original_with_the_reason(enhancer, fram
     assert "ONNX Runtime failed on this frame" in made.report.failure
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, -0.1, 1.5])
+@pytest.mark.parametrize("value", [math.nan, math.inf, -0.1, 1.5, None, "full"])
 @pytest.mark.parametrize("name", ["strength", "denoise"])
 def test_a_strength_that_is_none_is_refused_at_the_start_and_later(enhancer, frame, name, value):
     with pytest.raises(Exception, match=f"{name} must be a number from 0 to 1"):

@@ -55,7 +55,8 @@ def read_truth(file: Path) -> Truth:
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             table = csv.DictReader(opened)
-            columns = table.fieldnames or []
+            columns = [column.strip().lower() for column in table.fieldnames or []]
+            table.fieldnames = columns
             lacking = [column for column in ("image", *CORNERS) if column not in columns]
             if lacking:
                 raise IllumiganError(f"{file} lacks the column {lacking[0]}; it needs image, {', '.join(CORNERS)}.")
@@ -63,7 +64,9 @@ def read_truth(file: Path) -> Truth:
                 corners = read_corners(row, f"{file}, line {table.line_num}")
                 boxes.setdefault(row["image"], []).append(corners)
                 classes.setdefault(row["image"], []).append(row.get("class") or "")
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise IllumiganError(f"{file} is no text in UTF-8; give a table of boxes, saved as a CSV in UTF-8.") from error
+    except (OSError, csv.Error) as error:
         raise IllumiganError(f"{file} cannot be read as a CSV ({error}); give a table of boxes.") from error
     if not boxes:
         raise IllumiganError(f"{file} holds no boxes; give a table with a row for each.")

@@ -70,7 +70,8 @@ def test_a_fresh_process_says_what_its_first_frame_cost():
     "arguments,sentence",
     [
         (("--size", "640"), "--size must look like 1280x720"),
-        (("--size", "8x8"), "at least 16x16"),
+        (("--size", "8x8"), "from 16x16 to 8192x8192"),
+        (("--size", "100000x64"), "from 16x16 to 8192x8192"),
         (("--threads", "999"), "--threads must be at most"),
         (("--seconds", "0"), "--seconds must be a number above 0"),
         (("--image", "nowhere.png"), "nowhere.png cannot be read"),

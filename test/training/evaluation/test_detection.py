@@ -15,6 +15,7 @@ from support.commands import illumigan
 
 from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import IllumiganError
+from illumigan_ros.commands.evaluate_detection import parse_folds
 from illumigan_training.evaluation.detection import are_inside, as_methods, observe, watch
 from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
 from illumigan_training.evaluation.detection_scores import MEAN, summarise
@@ -284,7 +285,7 @@ def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file
         ({"images": "nowhere"}, "There is no folder"),
         ({"images": "empty"}, "holds none of the 4 annotated pictures"),
         ({"truth": "nowhere.csv"}, "cannot be read"),
-        ({"truth": "drive/lit.png"}, "cannot be read"),
+        ({"truth": "drive/lit.png"}, "is no text in UTF-8"),
         ({"truth": "frames.csv"}, "lacks the column x0"),
         ({"frames": "nowhere.csv", "where": "split=test"}, "cannot be read"),
         ({"frames": "frames.csv", "where": "ride=1"}, "ride"),
@@ -313,6 +314,20 @@ def test_a_plate_that_is_no_box_is_named_by_its_line(tmp_path, row):
     (tmp_path / "plates.csv").write_text(f"image,x0,y0,x1,y1\nlit.png,0,0,1,1\n{row}\n")
     with pytest.raises(IllumiganError, match="line 3 is no box"):
         read_truth(tmp_path / "plates.csv")
+
+
+def test_tables_as_spreadsheets_save_them_are_read_or_refused_for_what_they_are(tmp_path):
+    table = tmp_path / "boxes.csv"
+    table.write_text("Image,X0,Y0,X1,Y1, Class\na.png,0,0,1,1,car\n")
+    assert read_truth(table).classes == {"a.png": ["car"]}
+    table.write_text("image,x0,y0,x1,y1\nnacht_ä.png,0,0,1,1\n", encoding="latin-1")
+    with pytest.raises(IllumiganError, match="is no text in UTF-8"):
+        read_truth(table)
+
+
+def test_a_fold_has_one_model():
+    with pytest.raises(IllumiganError, match="names a fold twice"):
+        parse_folds(["ride1=a.onnx", "ride1=b.onnx"])
 
 
 def test_pictures_in_folders_keep_their_own_boxes(tmp_path):
