@@ -282,7 +282,10 @@ class Enhancer:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, np.ndarray, Recall | None]:
-            found = np.array(noise.estimate_noise(frame) if self.denoise > 0 else noise.NONE, np.float32)
+            seen = noise.NONE
+            if self.denoise > 0:
+                seen = noise.estimate_noise(frame, spare_fine_grain=not self.temporal)
+            found = np.array(seen, np.float32)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)

@@ -102,14 +102,15 @@ def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) 
     )
 
 
-def estimate_noise(frame: np.ndarray) -> Noise:
+def estimate_noise(frame: np.ndarray, *, spare_fine_grain: bool = False) -> Noise:
     """Return how noisy a frame is, from short pieces of some of its rows: the flattest of the dark ones.
 
     Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
     is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
     their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
-    Whether one has made the noise coarse the colours tell, see `UNISON`.
+    Whether one has made the noise coarse the colours tell, see `UNISON`; a picture by itself may look better with what
+    is not, a stream does not, and is taken for coarse.
     """
     height, width = frame.shape[:2]
     step = max(height // SAMPLED_ROWS, 1)
@@ -128,7 +129,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     strong, unison = (seen - FAINT) / (STRONG - FAINT), 1.0
     if reds > TELLING**2 * energy > 0:
         unison = (ALONE - difference / (energy + reds)) / (ALONE - UNISON)
-    coarse = min(max(strong, unison, 0.0), 1.0)
+    coarse = min(max(strong, unison, 0.0), 1.0) if spare_fine_grain else 1.0
     return Noise(
         sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),

@@ -73,14 +73,19 @@ def test_a_picture_by_itself_keeps_some_grain_and_more_if_it_is_fine(denoised):
 @pytest.mark.parametrize("kernels", [compiled, plain])
 def test_faint_grain_of_each_colour_alone_is_fine_and_no_other_noise_is(monkeypatch, kernels):
     monkeypatch.setattr(noise, "open_kernels", lambda: kernels)
+
+    def coarse_of(frame):
+        assert estimate_noise(frame).coarse == 1
+        return estimate_noise(frame, spare_fine_grain=True).coarse
+
     scene = np.broadcast_to(np.linspace(30, 40, 640, dtype=np.float32)[None, :, None], (360, 640, 3))
     together, alone = (noisy(scene + 0.3 * grain, 0) for grain in grains((360, 640)))
-    assert noise.estimate_noise(together).coarse == 1
-    assert noise.estimate_noise(alone).coarse < 0.2
-    assert noise.estimate_noise(noisy(scene + grains((360, 640))[1], 0)).coarse == 1
+    assert coarse_of(together) == 1
+    assert coarse_of(alone) < 0.2
+    assert coarse_of(noisy(scene + grains((360, 640))[1], 0)) == 1
     dead = alone.copy()
     dead[:, :, 2] = 0  # red tells nothing
-    assert noise.estimate_noise(dead).coarse == 1
+    assert coarse_of(dead) == 1
 
 
 def test_black_that_cuts_noise_off_does_not_hide_it():
@@ -92,7 +97,7 @@ def test_black_that_cuts_noise_off_does_not_hide_it():
 def test_rounding_to_whole_levels_is_no_noise(dim):
     smooth = cv2.GaussianBlur(dim, None, 5)
     frame = noisy(np.minimum(3 * smooth, 255), 0)
-    assert estimate_noise(frame).sigma < 0.1
+    assert estimate_noise(frame, spare_fine_grain=True).sigma < 0.1
 
 
 def test_a_picture_with_hardly_any_noise_stays_as_it_is(day, denoised):
