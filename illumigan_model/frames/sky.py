@@ -1,7 +1,8 @@
 """Night stays night: where lamps are in view, a tile that holds next to nothing is not brightened.
 
 A dim room and a road at night both have shades within the first levels of 255. In the room they are all there is, and
-worth lifting; beside lamps they are black sky, which lifted turns into grey haze.
+worth lifting; beside lamps they are black sky, which lifted turns into grey haze. A picture of nothing, as with a cap on
+the lens, stays as it is.
 """
 
 from __future__ import annotations
@@ -24,14 +25,15 @@ def worth_lifting(thumbnail: np.ndarray) -> np.ndarray:
         thumbnail: uint8 BGR, 72 x 128 x 3.
 
     Returns:
-        float32 in [0, 1], 9 x 16: 1 everywhere in a picture without lamps.
+        float32 in [0, 1], 9 x 16: 1 everywhere in a picture without lamps that shows something.
     """
     luma = luminance_u8(thumbnail).astype(np.float32)
     lamps = min(float(np.clip((luma - DIM) / (BRIGHT - DIM), 0, 1).mean()) / LAMP_SHARE, 1.0)
     mean, square = (cv2.resize(of, GRID_WH, interpolation=cv2.INTER_AREA) for of in (luma, luma * luma))
     content = mean + 2 * np.sqrt(np.maximum(square - mean * mean, 0))
     share = np.clip((content - NOTHING) / (SOMETHING - NOTHING), 0, 1)
-    return np.asarray(1 - lamps * (1 - share), np.float32)
+    seen = min(float(content.max()) / NOTHING, 1.0)
+    return np.asarray(seen * (1 - lamps * (1 - share)), np.float32)
 
 
 def mix(enhanced: np.ndarray, frame: np.ndarray, lifting: np.ndarray, into: np.ndarray | None = None) -> np.ndarray:

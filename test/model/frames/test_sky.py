@@ -37,3 +37,9 @@ def test_only_empty_tiles_beside_lamps_are_held_back():
 
 def test_a_dim_room_is_lifted_whole(night):
     assert worth_lifting(cv2.resize(night // 3, THUMBNAIL_WH, interpolation=cv2.INTER_AREA)).min() == 1
+
+
+@pytest.mark.parametrize("model,runtime", [("curve_grid", "auto"), ("attention_unet", "torch")])
+def test_a_lens_with_its_cap_on_stays_black(model, runtime):
+    with Enhancer(model, runtime, temporal=False) as enhancer:
+        assert enhancer.enhance(np.zeros((96, 128, 3), np.uint8)).image.max() == 0
