@@ -1,8 +1,8 @@
 """Night stays night: where lamps are in view, a tile that holds next to nothing is not brightened.
 
 A dim room and a road at night both have shades within the first levels of 255. In the room they are all there is, and
-worth lifting; beside lamps they are black sky, which lifted turns into grey haze. A picture of nothing, as with a cap on
-the lens, stays as it is.
+worth lifting; beside lamps they are black sky, which lifted turns into grey haze. A picture of nothing, as with a cap
+on the lens, stays as it is.
 """
 
 from __future__ import annotations
