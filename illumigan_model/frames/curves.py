@@ -2,7 +2,9 @@
 
 The operator is `generators.curve_grid.apply_curves`. A row of pixels lies between two rows of tiles, whose curves are
 blended once for all of it; between two tiles, a span, each pixel then costs a sum over the knots of a curve and a blend
-from the left tile to the right one. `fused_pass` does this with a whole frame.
+from the left tile to the right one. `fused_pass` does this with a whole frame. One thing is added: a root is so steep at
+black that the first levels lie far apart in the result. Noise hides that; where there is none, and what lies between two
+levels is lost to rounding, curves are straight up to their first knot.
 """
 
 from __future__ import annotations
@@ -56,14 +58,16 @@ class Tones(NamedTuple):
     """What rows between two rows of tiles need to get their curves, as kernels take it.
 
     `tiles` float32 25 x 2 x 16 are two rows of the grid of `CurveGrid.curves`: 8 knots of R, G and B and u, in [0, 1].
-    `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. Kernels work in
-    `bends`, float32 3 x 448, and `made`, float32 4 x P, P being the length of `right`.
+    `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. `straight`, 0..1,
+    says how far curves are straight below their first knot, level 5, where they are else as steep as the root. Kernels
+    work in `bends`, float32 3 x 448, and `made`, float32 4 x P, P being the length of `right`.
     """
 
     tiles: np.ndarray
     below: np.ndarray
     spans: np.ndarray
     right: np.ndarray
+    straight: float
     bends: np.ndarray
     made: np.ndarray
 

@@ -56,8 +56,9 @@ def new_scratch(rows: int, width: int) -> Scratch:
 
 @dataclass(frozen=True)
 class Preparation:
-    """How blocks are denoised (None: not at all), and what they are joined with."""
+    """What is wrong with the frame, how its blocks are denoised (None: not at all), and what they are joined with."""
 
+    noise: Noise
     denoising: Denoising | None
     recall: Recall | None
 
@@ -207,7 +208,7 @@ class Job:
                     return
                 self._read(fresh, scratch.levels, preparation, scratch, grid, is_whole=True)
             else:
-                tones, out = self._tones(block, scratch, grid), self._out[block.first : block.last]
+                tones, out = self._tones(block, preparation, scratch, grid), self._out[block.first : block.last]
                 self._kernels.rows.enhance(slot, tones, out)
             if next(self._done) == self._last:
                 self._end.set()
@@ -219,7 +220,7 @@ class Job:
                 noise, surroundings, recall = self._look()
                 is_clean = noise == NONE and recall is None
                 how = None if is_clean else plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
-                self._preparation = Preparation(how, recall)
+                self._preparation = Preparation(noise, how, recall)
             return self._preparation
 
     def _scratch(self) -> Scratch:
@@ -230,9 +231,10 @@ class Job:
         scratch: Scratch = self._local.scratch
         return scratch
 
-    def _tones(self, block: Block, scratch: Scratch, grid: np.ndarray) -> Tones:
+    def _tones(self, block: Block, preparation: Preparation, scratch: Scratch, grid: np.ndarray) -> Tones:
         tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
-        return Tones(tiles, below, self._where.spans, self._where.right, scratch.bends, scratch.made)
+        where, straight = self._where, preparation.noise.rounding
+        return Tones(tiles, below, where.spans, where.right, straight, scratch.bends, scratch.made)
 
     def _read(
         self,
@@ -247,7 +249,7 @@ class Job:
         """Read and denoise a block, and enhance it if the whole work is wanted; else it is left in `levels`."""
         attention = self._attention[block.first : block.last]
         out = self._out[block.first : block.last if is_whole else block.first]
-        rest = (levels, attention, self._tones(block, scratch, grid), out)
+        rest = (levels, attention, self._tones(block, preparation, scratch, grid), out)
         if preparation.denoising is None:
             self._kernels.rows.unpack(self._frame[block.first : block.last], *rest)
             return

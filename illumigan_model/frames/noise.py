@@ -133,7 +133,7 @@ def estimate_noise(frame: np.ndarray, *, spare_fine_grain: bool = False) -> Nois
     return Noise(
         sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
-        rounding=1 - min(seen / CERTAIN, 1.0),
+        rounding=1 - min(seen / CERTAIN, 1.0) ** 2,
         coarse=coarse,
     )
 

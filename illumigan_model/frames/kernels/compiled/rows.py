@@ -29,7 +29,8 @@ KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) f
 FEW = 4  # knots that a place needs all of whose levels lie below the next one, at level 83
 DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
 MARGIN = 16  # as in `frames.row_memory`
-DEEP = F((1 - 24 / 255) ** 2)  # `dark` where the surroundings are at level 24: below that, near black, steps show
+STEEP = 24  # level up to which curves are so steep that whole levels show
+DEEP = F((1 - STEEP / 255) ** 2)  # `dark` where the surroundings are at that level
 STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 
 Between = tuple[int, int, np.float32]
@@ -58,7 +59,7 @@ def clamp(value: np.float32, limit: np.float32) -> np.float32:
 
 @njit(inline="always")
 def near_black(dark: np.float32) -> np.float32:
-    """Return how near to black surroundings are, from 0 at level 24 to 1 at level 0, by what `smooth` says of them."""
+    """Return how near to black surroundings are, from 0 at level `STEEP` to 1 at 0, by what `smooth` says of them."""
     return max(dark - DEEP, F(0)) * F(1 / (1 - DEEP))
 
 
@@ -195,18 +196,19 @@ def recolour(
 ) -> None:
     """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map."""
     above, beneath, weight = between
+    less = rounding * F(1 / STEEP)
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         luma = red * RED + green * GREEN + blue * BLUE
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
-        limit = max(chroma_limit * dark[x], rounding * near_black(dark[x]))
+        limit = chroma_limit * dark[x]
         to_blue = wide[above, 0, x] + (wide[beneath, 0, x] - wide[above, 0, x]) * weight
         to_red = wide[above, 1, x] + (wide[beneath, 1, x] - wide[above, 1, x]) * weight
         to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
         shift = calm[x] - luma
-        blue += shift - clamp(blue - luma - to_blue, limit)
-        green += shift - clamp(green - luma - to_green, limit)
-        red += shift - clamp(red - luma - to_red, limit)
+        blue += shift - clamp(blue - luma - to_blue, max(limit, rounding - less * blue))
+        green += shift - clamp(green - luma - to_green, max(limit, rounding - less * green))
+        red += shift - clamp(red - luma - to_red, max(limit, rounding - less * red))
         levels[at, 0, x] = min(max(blue, F(0)), F(255))
         levels[at, 1, x] = min(max(green, F(0)), F(255))
         levels[at, 2, x] = min(max(red, F(0)), F(255))
@@ -256,7 +258,14 @@ def is_dark(bits: np.ndarray, at: int, c: int, span: Span) -> bool:
 
 @njit(**JIT)
 def curve(
-    levels: np.ndarray, at: int, c: int, span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray
+    levels: np.ndarray,
+    at: int,
+    c: int,
+    span: Span,
+    bends: np.ndarray,
+    right: np.ndarray,
+    straight: np.float32,
+    made: np.ndarray,
 ) -> None:
     """Write what the curves of two tiles make of levels between them."""
     first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
@@ -264,18 +273,28 @@ def curve(
     a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
     b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
     b4, b5, b6, b = bends[other + 4] - a4, bends[other + 5] - a5, bends[other + 6] - a6, bends[other + 8] - a
+    keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
     for i in range(count):
-        root = np.sqrt(levels[at, c, first + i])
+        value = levels[at, c, first + i]
+        root = np.sqrt(value)
+        toe = min(root, keep * root + rest * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
         k4, k5, k6 = max(root, KNOT_4), max(root, KNOT_5), max(root, KNOT_6)
-        left = a + a0 * root + a1 * k1 + a2 * k2 + a3 * k3 + a4 * k4 + a5 * k5 + a6 * k6
-        rise = b + b0 * root + b1 * k1 + b2 * k2 + b3 * k3 + b4 * k4 + b5 * k5 + b6 * k6
+        left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3 + a4 * k4 + a5 * k5 + a6 * k6
+        rise = b + b0 * toe + b1 * k1 + b2 * k2 + b3 * k3 + b4 * k4 + b5 * k5 + b6 * k6
         made[c, first + i] = left + rise * right[first + i]
 
 
 @njit(**JIT)
 def dark_curve(
-    levels: np.ndarray, at: int, c: int, span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray
+    levels: np.ndarray,
+    at: int,
+    c: int,
+    span: Span,
+    bends: np.ndarray,
+    right: np.ndarray,
+    straight: np.float32,
+    made: np.ndarray,
 ) -> None:
     """Write the same as `curve` of levels up to `DARK_BITS`."""
     first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
@@ -283,11 +302,14 @@ def dark_curve(
     b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
     a = bends[one + 7]
     b = bends[other + 7] - a
+    keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
     for i in range(count):
-        root = np.sqrt(levels[at, c, first + i])
+        value = levels[at, c, first + i]
+        root = np.sqrt(value)
+        toe = min(root, keep * root + rest * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
-        left = a + a0 * root + a1 * k1 + a2 * k2 + a3 * k3
-        rise = b + b0 * root + b1 * k1 + b2 * k2 + b3 * k3
+        left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3
+        rise = b + b0 * toe + b1 * k1 + b2 * k2 + b3 * k3
         made[c, first + i] = left + rise * right[first + i]
 
 
@@ -301,7 +323,13 @@ def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> N
 
 @njit(**JIT)
 def draw(
-    levels: np.ndarray, at: int, bends: np.ndarray, spans: np.ndarray, right: np.ndarray, made: np.ndarray
+    levels: np.ndarray,
+    at: int,
+    bends: np.ndarray,
+    spans: np.ndarray,
+    right: np.ndarray,
+    straight: np.float32,
+    made: np.ndarray,
 ) -> None:
     """Write what the curves make of a row, and u; what is worked out beyond the end of a span the next overwrites."""
     last, bits = spans.shape[1] - 1, levels.view(np.int32)
@@ -310,9 +338,9 @@ def draw(
         mix(span, bends, right, made)
         for c in range(3):
             if is_dark(bits, at, c, span):
-                dark_curve(levels, at, c, span, bends, right, made)
+                dark_curve(levels, at, c, span, bends, right, straight, made)
             else:
-                curve(levels, at, c, span, bends, right, made)
+                curve(levels, at, c, span, bends, right, straight, made)
 
 
 @njit(**JIT)
@@ -338,7 +366,7 @@ def change(levels: np.ndarray, at: int, made: np.ndarray, out: np.ndarray, n: in
 def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Split rows, write their attention map, and enhance them; if `out` has no rows, leave them for `enhance`."""
     is_whole = out.shape[0] > 0
-    tiles, below, spans, right, bends, made = tones
+    tiles, below, spans, right, straight, bends, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
@@ -347,7 +375,7 @@ def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: 
         split(frame, n, levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, made)
+            draw(levels, at, blended, spans, right, F(straight), made)
             change(levels, at, made, out, n)
 
 
@@ -370,7 +398,7 @@ def clean(
     `planes` is scratch, float32 10 x P.
     """
     is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
-    tiles, below, spans, right, bends, made = tones
+    tiles, below, spans, right, straight, bends, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
@@ -404,18 +432,18 @@ def clean(
         recolour(frame, y, calm, dark, wide, between, F(chroma_reach), F(rounding), levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, made)
+            draw(levels, at, blended, spans, right, F(straight), made)
             change(levels, at, made, out, n)
 
 
 @kept
 def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Enhance rows that were left by `unpack` or `clean`."""
-    tiles, below, spans, right, bends, made = tones
+    tiles, below, spans, right, straight, bends, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
     for n in range(out.shape[0]):
         blend(upper, lower, below[n], blended)
-        draw(levels, n, blended, spans, right, made)
+        draw(levels, n, blended, spans, right, F(straight), made)
         change(levels, n, made, out, n)

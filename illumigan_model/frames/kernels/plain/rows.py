@@ -17,7 +17,8 @@ LUMA_BGR = np.array([0.114, 0.587, 0.299], np.float32)
 REACH = 2  # rows and columns that the bilateral filter looks at around a pixel
 NEAR = range(-REACH, REACH + 1)
 MARGIN = 16  # as in `frames.row_memory`
-DEEP = (1 - 24 / 255) ** 2  # share of a place at level 24
+STEEP = 24  # level up to which curves are so steep that whole levels show
+DEEP = (1 - STEEP / 255) ** 2  # share of a place at that level
 STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
 
@@ -61,6 +62,8 @@ def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
     upper, lower = (np.clip(of[:-1], 0, 1) * np.float32(255) for of in (upper, lower))
     knots = (upper + (lower - upper) * down).reshape(rows, 3, KNOTS, -1)[:, ::-1]
     position = np.sqrt(levels) * np.float32((KNOTS - 1) / np.sqrt(255))
+    rest = np.float32(tones.straight)
+    position = np.minimum(position, (1 - rest) * position + rest * position * position)
     knot = np.minimum(position.astype(np.int64), KNOTS - 2)
     share = position - knot
     begins = tones.spans[0].astype(np.int64)
@@ -104,6 +107,7 @@ def clean(
     last = first + rows
     block = frame[first:last].reshape(rows, width, 3).transpose(0, 2, 1).astype(np.float32)
     attention[:] = attend(block)
+    near_colours = how.rounding * (1 - block / STEEP)
     block -= luminance(block)[:, None]
     around = surround(how.mean, first, last, width)
     around_luma = luminance(around)
@@ -116,7 +120,7 @@ def clean(
     reach = np.maximum(how.blocks * share**2, near_black)
     away = calm - around_luma
     calm -= np.clip(away, -reach, reach) * np.maximum(1 - away * away / (9 * reach * reach + 1e-6), 0)
-    limit = np.maximum(how.chroma_reach * share, near_black)[:, None]
+    limit = np.maximum((how.chroma_reach * share)[:, None], near_colours)
     block += calm[:, None] - np.clip(block - (around - around_luma[:, None]), -limit, limit)
     hand_on(np.clip(block, 0, 255), levels, tones, out)
 
