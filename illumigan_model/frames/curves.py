@@ -2,9 +2,10 @@
 
 The operator is `generators.curve_grid.apply_curves`. A row of pixels lies between two rows of tiles, whose curves are
 blended once for all of it; between two tiles, a span, each pixel then costs a sum over the knots of a curve and a blend
-from the left tile to the right one. `fused_pass` does this with a whole frame. One thing is added: a root is so steep at
-black that the first levels lie far apart in the result. Noise hides that; where there is none, and what lies between two
-levels is lost to rounding, curves are straight up to their first knot.
+from the left tile to the right one. `fused_pass` does this with a whole frame.
+
+One thing is added. At black, a root is so steep that the first levels lie far apart in the result. Noise hides that;
+where there is none, what lay between two levels is lost to rounding, and curves are straight up to their first knot.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
-UNSURE, SURE = 6.0, 16.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+UNSURE, SURE = 4.0, 20.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
 STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 

@@ -74,8 +74,9 @@ class Denoising(NamedTuple):
 
     `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
     `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
-    chroma and of luminance from the surroundings are cut off, and `rounding`, up to which both are near black. `touch`
-    is the least weight of pixels that touch, `taken` the share that is done of what the filter of luminance would do.
+    chroma and of luminance from the surroundings are cut off, and `rounding`, up to which luminance is where the
+    surroundings are near black, and each colour where it is itself. `touch` is the least weight of pixels that touch,
+    `taken` the share that is done of what the filter of luminance would do.
     """
 
     mean: np.ndarray

@@ -88,6 +88,24 @@ def test_a_glow_that_fades_into_black_has_no_edges_where_it_is_rounded():
     assert soft <= 3
 
 
+def test_the_first_levels_lie_near_each_other_where_no_noise_hides_that_they_are_whole():
+    frame = np.repeat(np.arange(8, dtype=np.uint8), 40)[None, :, None].repeat(64, 0).repeat(3, 2)
+    for noise, least, most in ((NONE, 14, 18), (Noise(0.0, 0.0, rounding=1.0), 3, 9)):
+        steps = np.diff(brightened(frame, noise)[32, 20::40].mean(axis=1))
+        assert least <= steps[0] <= most
+        assert (steps > 2).all()
+
+
+def test_a_red_glow_shows_no_blocks_where_its_green_is_one_level_or_none():
+    y, x = np.mgrid[0:120, 0:240]
+    frame = np.zeros((120, 240, 3), np.uint8)
+    frame[:, :, 2] = 60 - x // 6
+    frame[:, :, 1] = (x // 8 + y // 8) % 2
+    hard, soft = (np.abs(np.diff(brightened(frame, noise)[:, :, 1], axis=1)) for noise in (NONE, estimate_noise(frame)))
+    assert hard.max() >= 10
+    assert soft.max() <= 5
+
+
 def test_a_faint_thing_in_the_dark_is_no_rounding():
     frame = np.full((120, 160, 3), 3, np.uint8)
     frame[50:54, 40:120] = 6

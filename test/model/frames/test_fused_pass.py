@@ -29,13 +29,13 @@ def surroundings_of(frame):
     return reductions.surroundings()
 
 
-def begin(fused, frame, sigma):
-    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0)), surroundings_of(frame), None))
+def begin(fused, frame, sigma, rounding=0.0):
+    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding), surroundings_of(frame), None))
 
 
-def enhance(frame, grid, noise=0.0, threads=2):
+def enhance(frame, grid, noise=0.0, threads=2, rounding=0.0):
     fused = FusedPass(threads)
-    made = begin(fused, frame, noise).finish(grid)
+    made = begin(fused, frame, noise, rounding).finish(grid)
     fused.close()
     return made
 
@@ -56,13 +56,13 @@ def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, width, heig
     assert np.abs(attention - dark[0, 0].numpy() * 255).max() <= 0.51
 
 
-@pytest.mark.parametrize("noise", [0.0, 2.5])
+@pytest.mark.parametrize("noise,rounding,darker", [(0.0, 0.0, 1), (2.5, 0.0, 1), (0.0, 1.0, 8), (0.2, 0.5, 16)])
 @pytest.mark.parametrize("width,height", SIZES)
-def test_without_numba_the_pixels_are_the_same(day, grid, monkeypatch, noise, width, height):
-    frame = picture(day, width, height)
-    compiled = enhance(frame, grid, noise, 2)
+def test_without_numba_the_pixels_are_the_same(day, grid, monkeypatch, noise, rounding, darker, width, height):
+    frame = picture(day, width, height) // darker
+    compiled = enhance(frame, grid, noise, 2, rounding)
     monkeypatch.setattr(fused_pass, "open_kernels", lambda: plain)
-    slow = enhance(frame, grid, noise, 2)
+    slow = enhance(frame, grid, noise, 2, rounding)
     for one, other in zip(compiled, slow, strict=True):
         assert cv2.absdiff(one, other).max() <= 1
 

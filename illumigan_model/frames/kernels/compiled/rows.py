@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
-UNSURE, SURE, LIFTED = F(6), F(16), F(16)  # as in `frames.curves`
+UNSURE, SURE, LIFTED = F(4), F(20), F(16)  # as in `frames.curves`
 KNOTS = 8
 EACH = 3 * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
 KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) for knot in range(1, 7))
@@ -194,7 +194,11 @@ def recolour(
     attention: np.ndarray,
     n: int,
 ) -> None:
-    """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map."""
+    """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map.
+
+    A colour near black may be cut off by `rounding`, however bright the others are: beside a red lamp, green is rounded
+    to one level or none.
+    """
     above, beneath, weight = between
     less = rounding * F(1 / STEEP)
     for x in range(attention.shape[1]):
@@ -267,7 +271,7 @@ def curve(
     straight: np.float32,
     made: np.ndarray,
 ) -> None:
-    """Write what the curves of two tiles make of levels between them."""
+    """Write what the curves of two tiles make of levels between them; `straight` is as in `Tones`."""
     first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
     a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
     a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
