@@ -187,6 +187,7 @@ def check_config(config: dict[str, Any]) -> None:
     if config["batch"] % (config["devices"] * config["num_nodes"]):
         sharing = f"devices={config['devices']}" + (f" of num_nodes={config['num_nodes']}" * (config["num_nodes"] > 1))
         raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to {sharing}.")
+    steps_of(config, epoch=1)  # which complains of what is no number of epochs
     _check_weights(config["weights"], config["generator"]["architecture"])
     _check_detector(config["detector"], config["weights"]["detector"])
     if config["discriminators"]["patch"] > min(config["crop"]):
