@@ -378,6 +378,8 @@ def test_unknown_settings_and_missing_files_are_named(tmp_path):
         read_config(config, ["steps=[1"])
     with pytest.raises(IllumiganError, match="does not exist"):
         read_config(Path("nowhere.yaml"), [])
+    with pytest.raises(IllumiganError, match="is a folder and no training config"):
+        read_config(tmp_path, [])
     for text, sentence in (("a: [1", "cannot be read"), ("hello", "holds no settings"), ("", "holds no settings")):
         (tmp_path / "broken.yaml").write_text(text)
         with pytest.raises(IllumiganError, match=sentence):

@@ -281,6 +281,7 @@ def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file
     "changed,sentence",
     [
         ({"detector": "nowhere.onnx"}, "There is no detector"),
+        ({"detector": "empty"}, "is a folder and no detector; give an ONNX file"),
         ({"detector": "frames.csv"}, "cannot be loaded"),
         ({"images": "nowhere"}, "There is no folder"),
         ({"images": "empty"}, "holds none of the 4 annotated pictures"),
