@@ -7,12 +7,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Real
+from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 
 from illumigan_model.attention import attention_u8, mean_luma
-from illumigan_model.errors import IllumiganError, ModelError
+from illumigan_model.errors import FrameError, IllumiganError, ModelError
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
@@ -31,6 +32,7 @@ from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
 from illumigan_model.system.child_process import OnProgress, unwatched
 from illumigan_model.system.machine import cores
+from illumigan_model.weights import available_models
 
 INVISIBLE = 1 / 255
 
@@ -64,7 +66,7 @@ class Enhancer:
 
     def __init__(
         self,
-        model: str = "curve_grid",
+        model: str | Path = "curve_grid",
         runtime: str = "auto",
         *,
         strength: float = 1.0,
@@ -87,21 +89,27 @@ class Enhancer:
             temporal: remember the frames before; for single pictures switch it off.
             denoise: 0 for none, 1 for what suits the frame's noise.
             denoise_over_time: how much the frames before help with that, 0 for not at all; only with `temporal`.
-            threads: CPU threads to use; all of the machine's, but at most 4, unless given.
+            threads: CPU threads to use, 1 or more; all of the machine's, but at most 4, unless given.
             on_progress: is called while a graph of the model is made, see `runtimes.select.open_runtime`.
             on_takeover: is told in one line when the runtime has failed on a frame and another one takes over.
             live: pass frames on unchanged while another runtime is opened, instead of letting them wait for it.
 
         Raises:
             ModelError: the model cannot be loaded in the runtime asked for.
-            IllumiganError: `strength`, `denoise` or `denoise_over_time` is not within 0..1.
+            IllumiganError: `strength`, `denoise` or `denoise_over_time` is not within 0..1, `threads` is no number of
+                threads, or what is to be called cannot be.
         """
         self.strength, self.daylight_gate, self.temporal = strength, daylight_gate, temporal
         self.denoise, self.denoise_over_time = denoise, denoise_over_time
         self._require_shares()
         self.keep_curves = False
-        self.threads = threads or min(cores(), 4)
-        opened, reasons = open_runtime(model, runtime, self.threads, on_progress, on_takeover, live=live)
+        self.threads = min(cores(), 4) if threads is None else _number_of_threads(threads)
+        for name, function in (("on_progress", on_progress), ("on_takeover", on_takeover)):
+            if not callable(function):
+                raise IllumiganError(f"{name} must be a function that takes a line of text, not {function!r}.")
+        if not isinstance(model, str | Path):
+            raise ModelError(f"model must be one of {available_models()} or the path of a weights file, not {model!r}.")
+        opened, reasons = open_runtime(str(model), runtime, self.threads, on_progress, on_takeover, live=live)
         self._shared = _Shared(opened, reasons, FusedPass(self.threads))
         self._planes = np.empty((1, 3, *THUMBNAIL_WH[::-1]), np.float32)
         self._remember_nothing()
@@ -170,11 +178,15 @@ class Enhancer:
 
         Raises:
             FrameError: it is not an array of that shape and type, or `into` is none that the frame fits into.
-            IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1.
+            IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1, or a time
+                is no number.
         """
         clock = Stopwatch()
         self.curves = None
         self._require_shares()
+        _require_seconds(stamp=stamp, arrived=arrived)
+        if not isinstance(into, np.ndarray | None):
+            raise FrameError(f"into must be a uint8 array, as large as the frame, or None, not {into!r}.")
         given = check_frame(bgr)
         require_room(into, given)
         frame = given if given.dtype == np.uint8 else to_eight_bits(given)
@@ -203,7 +215,14 @@ class Enhancer:
         return {f"{part}.{name}": array for part, one in self._remembering() for name, array in one.memory().items()}
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
-        """Go on as if the frames of which `memory` was returned had been enhanced here, by the same model."""
+        """Go on as if the frames of which `memory` was returned had been enhanced here, by the same model.
+
+        Raises:
+            IllumiganError: it is not what `memory` returned.
+        """
+        is_of_arrays = isinstance(memory, Mapping) and all(isinstance(array, np.ndarray) for array in memory.values())
+        if not is_of_arrays or "succession.reasons" not in memory:
+            raise IllumiganError(f"memory must be what Enhancer.memory returned, and not this {type(memory).__name__}.")
         for part, one in self._remembering():
             own = {name.partition(".")[2]: array for name, array in memory.items() if name.startswith(f"{part}.")}
             one.remember(own)
@@ -216,7 +235,12 @@ class Enhancer:
         """Go on with another runtime of the same model, warm and verified; what was learned of the video is kept.
 
         `reasons` say why no better one is used, as those of `open_runtime` do. The runtime before is closed.
+
+        Raises:
+            ModelError: it is not what `open_runtime` returned, but its name, say.
         """
+        if not isinstance(runtime, Runtime):
+            raise ModelError(f"runtime must be what runtimes.select.open_runtime returned, not {runtime!r}.")
         before, self._shared.runtime, self._shared.reasons = self._runtime, runtime, reasons
         self._kept_answer = None
         before.close()
@@ -406,3 +430,17 @@ class Enhancer:
             job = self._shared.fused_pass.begin(frame, look)
             job.prepare()  # the other way of a block, which has a kernel of its own
             job.finish(grid)
+
+
+def _number_of_threads(threads: int) -> int:
+    """Return a number of threads that was given; raises IllumiganError if it is none."""
+    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+        raise IllumiganError(f"threads must be a whole number from 1 on, or None for the usual ones, not {threads!r}.")
+    return int(threads)
+
+
+def _require_seconds(**times: float | None) -> None:
+    """Raise IllumiganError, with its name, for a time that is given and no number."""
+    for name, value in times.items():
+        if not isinstance(value, Real | None):
+            raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {value!r}.")

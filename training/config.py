@@ -14,6 +14,7 @@ import yaml
 from illumigan_model.detectors.coco import numbers_of
 from illumigan_model.errors import IllumiganError
 from illumigan_model.generators.checkpoint import ARCHITECTURES
+from illumigan_model.system.files import why_no_file
 from illumigan_training.data.samples import KINDS
 from illumigan_training.losses.features import FLAVOURS, NETWORKS
 from illumigan_training.losses.terms import CURVE_TERMS, TERMS
@@ -126,7 +127,8 @@ def read_config(path: Path, overrides: list[str]) -> dict[str, Any]:
         IllumiganError: the file is missing or no config, or a key is unknown; the message names the keys there are.
     """
     if not path.is_file():
-        raise IllumiganError(f"The training config {path} does not exist; {EXAMPLE}.")
+        problem = why_no_file(path, "training config", f"The training config {path} does not exist")
+        raise IllumiganError(f"{problem}; {EXAMPLE}.")
     try:
         config = yaml.safe_load(path.read_text())
     except (OSError, ValueError, yaml.YAMLError) as error:
@@ -187,6 +189,7 @@ def check_config(config: dict[str, Any]) -> None:
     if config["batch"] % (config["devices"] * config["num_nodes"]):
         sharing = f"devices={config['devices']}" + (f" of num_nodes={config['num_nodes']}" * (config["num_nodes"] > 1))
         raise IllumiganError(f"batch={config['batch']} cannot be shared out evenly to {sharing}.")
+    steps_of(config, epoch=1)  # which complains of what is no number of epochs
     _check_weights(config["weights"], config["generator"]["architecture"])
     _check_detector(config["detector"], config["weights"]["detector"])
     if config["discriminators"]["patch"] > min(config["crop"]):

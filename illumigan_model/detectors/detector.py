@@ -13,6 +13,7 @@ from illumigan_model.detectors.detections import Detections, suppress
 from illumigan_model.detectors.layouts import KNOWN, STRIDES, Layout, recognise
 from illumigan_model.errors import ModelError
 from illumigan_model.runtimes.onnx_runtime import open_session
+from illumigan_model.system.files import why_no_file
 from illumigan_model.system.machine import cores
 
 THRESHOLD = 0.3
@@ -37,7 +38,8 @@ class Detector:
             ModelError: the file is missing or damaged, or holds another kind of network.
         """
         if not path.is_file():
-            raise ModelError(f"There is no detector {path}; give an ONNX file.")
+            problem = why_no_file(path, "detector", f"There is no detector {path}")
+            raise ModelError(f"{problem}; give an ONNX file.")
         try:
             self._session = open_session(path, threads or cores())
         except ModelError as error:

@@ -10,11 +10,12 @@ It is loaded by making it, of a model and a number of threads; who loads it may 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 
+@runtime_checkable
 class Runtime(Protocol):
     """What whoever enhances frames sees of a runtime.
 

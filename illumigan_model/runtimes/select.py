@@ -225,7 +225,7 @@ def open_runtime(
     Raises:
         ModelError: none works; the message gives every reason.
     """
-    if runtime != "auto" and runtime not in RUNTIMES:
+    if runtime not in ("auto", *RUNTIMES):
         raise ModelError(f"There is no runtime named {runtime!r}; give auto or one of {', '.join(RUNTIMES)}.")
     architecture = architecture_of(model)  # a model that is not there is no runtime's fault
     names = ORDERS["gpu" if has_gpu() else "cpu", architecture] if runtime == "auto" else (runtime,)

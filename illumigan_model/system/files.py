@@ -75,6 +75,12 @@ def no_file(path: Path) -> str | None:
     return next((what for test, what in _NO_FILES if test(mode)), None)
 
 
+def why_no_file(path: Path, wanted: str, missing: str) -> str:
+    """Return the beginning of a sentence on what is no file: "PATH is a folder and no " `wanted`, or `missing`."""
+    what = no_file(path) if path.name else None  # an empty text is the path of the current folder, which nobody means
+    return f"{shown(path)} is {what} and no {wanted}" if what else missing
+
+
 def _require_plain(path: Path) -> None:
     """Raise OSError where something other than a file has the name: a device would be lost, a folder is in the way."""
     what = no_file(path)

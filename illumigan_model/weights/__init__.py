@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 
 from illumigan_model.errors import ModelError
+from illumigan_model.system.files import why_no_file
 
 FOLDER = Path(__file__).parent
 DETECTORS = FOLDER / "detectors"
@@ -35,7 +36,8 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
     given = Path(model).expanduser()
     if given.suffix in SUFFIXES:
         if not given.is_file():
-            raise ModelError(f"The weights file {given} does not exist; give a file or one of {available_models()}.")
+            problem = why_no_file(given, "file of weights", f"The weights file {given} does not exist")
+            raise ModelError(f"{problem}; give a file or one of {available_models()}.")
         if given.suffix not in suffixes:
             raise ModelError(f"{given} is of a kind that this runtime cannot load; it takes {' or '.join(suffixes)}.")
         try:
@@ -53,7 +55,8 @@ def find_weights(model: str, suffixes: tuple[str, ...] = SUFFIXES) -> Path:
             return shipped
     if model in available_models():
         raise ModelError(f"{model} is not shipped as {' or '.join(suffixes)}; export it, or choose another runtime.")
-    raise ModelError(f"There is no model named {model!r}; give one of {available_models()} or a file of weights.")
+    problem = why_no_file(given, "file of weights", f"There is no model named {model!r}")
+    raise ModelError(f"{problem}; give one of {available_models()} or a file of weights.")
 
 
 def find_checkpoint(model: str) -> Path:
@@ -78,7 +81,8 @@ def find_detector(detector: str) -> Path:
     path = shipped if detector in available_detectors() else Path(detector).expanduser()
     if not path.is_file():
         names = ", ".join(available_detectors())
-        raise ModelError(f"There is no detector {detector}; give an ONNX file, or the name of a shipped one: {names}.")
+        problem = why_no_file(path, "detector", f"There is no detector {detector}")
+        raise ModelError(f"{problem}; give an ONNX file, or the name of a shipped one: {names}.")
     if path.name in recorded(path):
         verify(path)
     return path

@@ -19,12 +19,14 @@ from illumigan_ros.commands.command_line import (
     conclude,
     open_enhancer,
     progress_bar,
+    refuse_given,
     warn,
 )
 from illumigan_ros.commands.signals import if_stopped
 
 
 def command(
+    context: typer.Context,
     bag: Annotated[Path, typer.Argument(metavar="BAG", help="rosbag2 folder, .mcap or .db3 file.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="The new video (.mp4, .mkv or .mov; H.264).")],
     *,
@@ -44,6 +46,8 @@ def command(
     from illumigan_ros.recordings.bag_video import write_video
     from illumigan_ros.recordings.footage import Footage
 
+    if not side_by_side:
+        refuse_given(context, ("model", "runtime", "strength", "denoise"), "Nothing is enhanced without --side-by-side")
     if bag.exists() and not is_bag(bag):
         raise FrameError(f"{shown(bag)} is no bag; enhance-video takes videos.")
     with if_stopped(f"{out} was not finished and has been removed; run it again."), ExitStack() as stack:

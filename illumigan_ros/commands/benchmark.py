@@ -19,6 +19,7 @@ from illumigan_ros.commands.command_line import (
     Runtime,
     parse_size,
     progress_bar,
+    refuse_given,
     require_modules,
     require_positive,
 )
@@ -28,6 +29,7 @@ SIZES = ["352x288", "640x360", "1280x720", "1920x1080"]
 
 
 def command(
+    context: typer.Context,
     *,
     size: Annotated[list[str], typer.Option(help="Frame size to measure; may be repeated.")] = SIZES,
     image: Annotated[Optional[Path], typer.Option(help="Measure on this picture, not on the rendered drive.")] = None,
@@ -50,14 +52,14 @@ def command(
     if node and bag is not None:
         raise FrameError("--node and --bag are measured one at a time; leave one out.")
     if node:
-        if image is not None or threads is not None or size != SIZES:
-            raise FrameError("--node has scenarios of its own: leave out --size, --image and --threads.")
+        names = ("size", "image", "threads", "model", "runtime")
+        refuse_given(context, names, "--node has scenarios of its own, with the node's own model")
         require_positive("--seconds", seconds)
         benchmark_node(scenario or [], seconds, plot, as_json)
         return
     if bag is not None:
-        if image is not None or threads is not None or size != SIZES or plot is not None:
-            raise FrameError("--bag has a bag of its own: leave out --size, --image, --threads and --plot.")
+        names = ("size", "image", "threads", "plot", "scenario")
+        refuse_given(context, names, "--bag has a bag of its own, and figures that are not drawn")
         require_positive("--seconds", seconds)
         benchmark_bag(bag, seconds, model, runtime, as_json)
         return

@@ -129,6 +129,14 @@ def warn(sentences: Iterable[str]) -> None:
             print(f"warning: {sentence}", file=sys.stderr, flush=True)
 
 
+def refuse_given(context: typer.Context, options: Iterable[str], why: str) -> None:
+    """Raise FrameError if one of these options was given, as it would do nothing; `why` is how the sentence begins."""
+    for name in options:
+        source = context.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            raise FrameError(f"{why}: leave out --{name.replace('_', '-')}.")
+
+
 def require_positive(option: str, value: float | None) -> None:
     """Raise FrameError if an option that was given is no number above zero."""
     if value is not None and not 0 < value < math.inf:

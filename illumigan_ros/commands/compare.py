@@ -9,11 +9,19 @@ import typer
 
 from illumigan_model.errors import FrameError, Incomplete
 from illumigan_model.system.files import require_other_place, require_writable
-from illumigan_ros.commands.command_line import Runtime, progress_bar, require_modules, require_positive, warn
+from illumigan_ros.commands.command_line import (
+    Runtime,
+    progress_bar,
+    refuse_given,
+    require_modules,
+    require_positive,
+    warn,
+)
 from illumigan_ros.commands.signals import if_stopped
 
 
 def command(
+    context: typer.Context,
     footage: Annotated[
         Optional[list[Path]],
         typer.Argument(help="Bags, videos, folders of pictures or pictures; without, the rendered night drive."),
@@ -53,6 +61,8 @@ def command(
     require_writable(out)
     wishes = Wishes(footage or [], out, topic, truth, frames, moments, width, megabytes)
     sources = open_sources(wishes)
+    if not footage or all(source.is_still for source in sources):
+        refuse_given(context, ("topic",), "No bag is compared")
     looker = None if detector == "none" else Detector(find_detector(detector))
     with (
         if_stopped(f"{out} was not written; run it again."),

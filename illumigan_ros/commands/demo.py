@@ -8,10 +8,11 @@ from typing import Annotated, Optional
 import typer
 
 from illumigan_model.errors import FrameError, Incomplete
-from illumigan_ros.commands.command_line import Model, Runtime, parse_size, progress_bar, require_positive
+from illumigan_ros.commands.command_line import Model, Runtime, parse_size, progress_bar, refuse_given, require_positive
 
 
 def command(
+    context: typer.Context,
     *,
     out: Annotated[
         Path, typer.Option(help="Folder for the results; those of an earlier demo there are replaced.")
@@ -31,6 +32,10 @@ def command(
 
     if bag is not None and video is not None:
         raise FrameError("Choose one of --bag and --video.")
+    if bag is None:
+        refuse_given(context, ("topic",), "There are topics only with --bag")
+    if bag or video:
+        refuse_given(context, ("size",), "Footage was given, and no drive is rendered")
     require_positive("--seconds", seconds)
     options = DemoOptions(out, bag or video, topic, parse_size(size), seconds, model, runtime, detector)
     recording, report = run_demo(options, progress_bar)

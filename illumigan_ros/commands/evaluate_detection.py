@@ -64,6 +64,10 @@ def command(
         require_writable(out / "table.md")
     boxes = None if truth is None else read_truth(truth)
     folds = parse_folds(held_out or [])
+    if bool(fold) != bool(folds):
+        raise IllumiganError("--fold names the folds, and --held-out the weights of each; give both or neither.")
+    if frames is not None and not (where or fold):
+        raise IllumiganError("--frames is a table to choose rows of; say which with --where, or leave it out.")
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
     networks = [Detector(find_detector(each)) for each in detector]
     with (

@@ -20,6 +20,7 @@ from illumigan_ros.commands.command_line import (
     Runtime,
     parse_size,
     progress_bar,
+    refuse_given,
     require_modules,
     require_positive,
     warn,
@@ -35,6 +36,7 @@ MOMENTS, SHEET_WIDTH = 4, 480
 
 
 def command(
+    context: typer.Context,
     footage: Annotated[
         Optional[Path], typer.Argument(help="A video or a bag. Without: the rendered night drive.")
     ] = None,
@@ -58,8 +60,11 @@ def command(
 
     require_positive("--seconds", seconds)
     require_positive("--noise", noise)
-    if footage is None and clean is not None:
-        raise FrameError("--clean goes with footage; the rendered drive knows its frames without noise itself.")
+    if footage is None:
+        refuse_given(context, ("clean",), "The rendered drive knows its frames without noise itself")
+        refuse_given(context, ("topic",), "The rendered drive has no topics")
+    else:
+        refuse_given(context, ("size", "noise", "still"), "Footage was given, and no drive is rendered")
     if out is not None:
         for source in filter(None, (footage, clean)):
             require_other_place(out, source)

@@ -16,6 +16,7 @@ from illumigan_ros.commands.command_line import (
     conclude,
     open_enhancer,
     progress_bar,
+    refuse_given,
     require_positive,
     warn,
 )
@@ -50,6 +51,12 @@ def command(
     require_positive("--seconds", seconds)
     require_positive("--wait", wait)
     chosen = require_tile(tile)
+    if footage is None:
+        of_footage = ("tile", "topic", "seconds", "model", "runtime", "strength")
+        refuse_given(context, of_footage, "Without footage, the live topics are shown as they are")
+    else:
+        of_topics = ("camera", "image", "compressed_in", "wait", "frames")
+        refuse_given(context, of_topics, "Footage was given, and no live topics are shown")
     if save is not None and footage is not None:
         require_other_place(save, footage)
     recorded = recording_into_viewer() if save is None else recording_into_file(save)

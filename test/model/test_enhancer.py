@@ -5,10 +5,11 @@ import torch
 
 from illumigan_model.attention import attention_u8
 from illumigan_model.enhancer import Enhancer
-from illumigan_model.errors import FrameError, ModelError
+from illumigan_model.errors import FrameError, IllumiganError, ModelError
 from illumigan_model.generators.attention_unet import AttentionUNet, AttentionUNetConfig
 from illumigan_model.generators.checkpoint import save_checkpoint
 from illumigan_model.generators.curve_grid import CurveGrid
+from illumigan_model.weights import FOLDER
 
 
 @pytest.fixture
@@ -50,6 +51,57 @@ def test_a_result_comes_into_memory_of_ones_own_and_is_the_same(night):
                 enhancer.enhance(night, into=wrong)
         with pytest.raises(FrameError, match="and not the frame"):
             enhancer.enhance(memory, into=memory)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "sentence"),
+    [
+        (
+            "model",
+            [None, 3, b"curve_grid", ["curve_grid"]],
+            "model must be one of .* or the path of a weights file, not",
+        ),
+        ("runtime", [None, 1, ["torch"]], "There is no runtime named .*; give auto or one of"),
+        ("threads", [1.5, True, "2", 0, -1], "threads must be a whole number from 1 on, or None for .*, not"),
+        ("on_progress", [None, "print"], "on_progress must be a function that takes a line of text, not"),
+        ("on_takeover", [None, "print"], "on_takeover must be a function that takes a line of text, not"),
+    ],
+)
+def test_what_no_enhancer_can_be_made_of_is_one_sentence(name, wrong, sentence):
+    for value in wrong:
+        with pytest.raises(IllumiganError, match=rf"^{sentence}"):
+            Enhancer(**{name: value})
+
+
+def test_a_model_may_be_a_path_and_threads_a_number_of_numpy():
+    with Enhancer(FOLDER / "curve_grid.onnx", "onnxruntime", threads=np.int64(1)) as enhancer:
+        assert enhancer.runtime == "onnxruntime"
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "sentence"),
+    [
+        ("stamp", ["now", [1.0], 1j], "stamp must be a number of seconds, or None"),
+        ("arrived", ["now", [1.0]], "arrived must be a number of seconds, or None"),
+        ("into", ["memory", [1]], "into must be a uint8 array"),
+    ],
+)
+def test_what_a_frame_cannot_be_enhanced_with_is_one_sentence_and_the_next_frame_is_served(
+    enhancer, night, name, wrong, sentence
+):
+    for value in wrong:
+        with pytest.raises(IllumiganError, match=sentence):
+            enhancer.enhance(night, **{name: value})
+        assert enhancer.enhance(night).report.bypassed is None
+
+
+def test_neither_a_memory_nor_a_runtime_can_be_anything_and_the_next_frame_is_served(enhancer, night):
+    for memory in (None, "memory", {}, dict.fromkeys(enhancer.memory()), [1]):
+        with pytest.raises(IllumiganError, match=r"memory must be what Enhancer\.memory returned"):
+            enhancer.remember(memory)
+    with pytest.raises(ModelError, match=r"runtime must be what .*open_runtime returned, not 'openvino'"):
+        enhancer.change_runtime("openvino", [])
+    assert enhancer.enhance(night).report.bypassed is None
 
 
 def test_views_are_taken_like_copies(night):

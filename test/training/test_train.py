@@ -324,6 +324,30 @@ def test_a_missing_vgg_file_is_named(config):
         train(config)
 
 
+def test_what_is_missing_is_named_before_a_photo_is_read(config, tmp_path, capsys):
+    (tmp_path / "damaged.onnx").write_bytes(b"no network")
+    train({**config, "run": str(tmp_path / "before"), "steps": 1, "save_every": 1})
+    capsys.readouterr()
+    photos, pairs = {"normal": [{"folder": "day"}, {"folder": "dusk"}]}, {"paired": [{"low": "dark", "high": "lit"}]}
+    changes = [
+        ({"run": str(tmp_path / "before")}, r"resume\.pt belongs to a run with steps=1"),
+        ({"start": "begin.safetensors"}, r"begin\.safetensors does not exist"),
+        ({"teacher": "teacher.safetensors"}, r"teacher\.safetensors does not exist"),
+        ({"weights": {"features": 1.0}, "features": {**config["features"], "file": "vgg.pt"}}, r"vgg\.pt is missing"),
+        ({"steps": "many"}, "a number of epochs"),
+        (photos, r"dusk is not a folder"),
+        ({**pairs, "shares": {"paired": 0.5, "day": 0.5}}, r"lit is not a folder"),
+    ]
+    for file, sentence in (("nowhere.onnx", r"no detector .*nowhere"), ("damaged.onnx", "cannot be turned")):
+        detector = {**config["detector"], "file": str(tmp_path / file)}
+        changes.append(({"weights": {"detector": 1.0}, "detector": detector}, sentence))
+    for change, sentence in changes:
+        weights = {**config["weights"], **change.get("weights", {})}
+        with pytest.raises(IllumiganError, match=sentence):
+            train({**config, **change, "weights": weights})
+    assert "photos" not in capsys.readouterr().out
+
+
 def test_the_published_schedule_is_constant_then_linear():
     config = read_config(CONFIGS / "train_enlightengan.yaml", [])
     assert [rate_factor(progress, config) for progress in (0.0, 0.25, 0.5)] == [1.0, 1.0, 1.0]
@@ -354,6 +378,8 @@ def test_unknown_settings_and_missing_files_are_named(tmp_path):
         read_config(config, ["steps=[1"])
     with pytest.raises(IllumiganError, match="does not exist"):
         read_config(Path("nowhere.yaml"), [])
+    with pytest.raises(IllumiganError, match="is a folder and no training config"):
+        read_config(tmp_path, [])
     for text, sentence in (("a: [1", "cannot be read"), ("hello", "holds no settings"), ("", "holds no settings")):
         (tmp_path / "broken.yaml").write_text(text)
         with pytest.raises(IllumiganError, match=sentence):

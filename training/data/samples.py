@@ -24,7 +24,7 @@ from torch.utils.data import Dataset, default_collate
 
 from illumigan_model.errors import IllumiganError
 from illumigan_model.frames.baselines import clahe
-from illumigan_training.data.folders import Entry, Photo, load_photos
+from illumigan_training.data.folders import Entry, Photo, list_images, load_photos
 from illumigan_training.data.night_camera import Camera, Relit, expose, relight, underexpose
 from illumigan_training.data.shared_photos import SharedPhotos
 from illumigan_training.losses.detector_aware import BestScores, views
@@ -96,22 +96,25 @@ def read_photos(config: dict[str, Any]) -> Photos:
     """
     root, crop = Path(config["root"]).expanduser(), tuple(config["crop"])
     needed = {kind for kind, share in config["shares"].items() if share}
+    unpaired = [group for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})) if needed & kinds]
+    pairs_of = config["paired"] if "paired" in needed else []
+    halves_of = [{**source, "folder": source[half]} for source in pairs_of for half in ("low", "high")]
+    for source in [*(source for group in unpaired for source in config[group]), *halves_of]:
+        list_images(source, root)  # so that a folder that is missing is told before the others are read
     groups: dict[str, Sequence[Photo]] = {"normal": [], "dark": []}
     manifest: list[Entry] = []
-    for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})):
-        if needed & kinds:
-            photos, entries = load_photos(config[group], root, group, crop)
-            groups[group] = SharedPhotos(photos)
-            manifest += entries
+    for group in unpaired:
+        photos, entries = load_photos(config[group], root, group, crop)
+        groups[group] = SharedPhotos(photos)
+        manifest += entries
     pairs: list[tuple[Photo, Photo]] = []
-    if "paired" in needed:
-        for source in config["paired"]:
-            halves = []
-            for group in ("low", "high"):
-                photos, entries = load_photos([{**source, "folder": source[group]}], root, group, crop, unique=False)
-                halves.append(by_place(photos, root, root / source[group]))
-                manifest += entries
-            pairs += match(*halves)
+    for source in pairs_of:
+        halves = []
+        for group in ("low", "high"):
+            photos, entries = load_photos([{**source, "folder": source[group]}], root, group, crop, unique=False)
+            halves.append(by_place(photos, root, root / source[group]))
+            manifest += entries
+        pairs += match(*halves)
     low, high = (SharedPhotos([pair[side] for pair in pairs]) for side in (0, 1))
     return Photos(groups["normal"], groups["dark"], low, high, manifest)
 
@@ -153,13 +156,19 @@ def match(low: dict[str, Photo], high: dict[str, Photo]) -> list[tuple[Photo, Ph
 class SampleSet(Dataset[Sample]):
     """The samples of a training config by number, 0, 1, 2, ... without end."""
 
-    def __init__(self, config: dict[str, Any], photos: Photos) -> None:
-        """Take the photos; raises ModelError if the config's teacher or detector cannot be loaded."""
-        self.photos, self.seed, self.crop, self.zoom = photos, config["seed"], tuple(config["crop"]), config["zoom"]
+    def __init__(self, config: dict[str, Any], photos: Photos | None = None) -> None:
+        """Open the config's teacher and detector, and then read its photos unless they are given.
+
+        Raises:
+            ModelError: the teacher or the detector cannot be loaded.
+            IllumiganError: the photos cannot be read, see `read_photos`.
+        """
+        self.seed, self.crop, self.zoom = config["seed"], tuple(config["crop"]), config["zoom"]
         self.kinds, self.shares = list(config["shares"]), list(config["shares"].values())
         self.swap_colours, self.darken, self.real = config["swap_colours"], config["darken"], config["real"]
         self.teacher, self.asked = config["teacher"], config["detector"] if config["weights"]["detector"] else None
         self._open_networks()
+        self.photos = photos or read_photos(config)
 
     def _open_networks(self) -> None:
         self.teach: Callable[[np.ndarray], np.ndarray] | None = open_teacher(self.teacher)

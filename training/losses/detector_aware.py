@@ -27,6 +27,7 @@ from illumigan_model.detectors.coco import NAMES, numbers_of
 from illumigan_model.errors import ModelError
 from illumigan_model.frames.baselines import auto_gamma, clahe
 from illumigan_model.runtimes.onnx_runtime import CPU, open_session
+from illumigan_model.system.files import why_no_file
 
 STRIDE = 32  # of YOLOX's coarsest grid: sides are padded to multiples of it
 PADDING = 114.0
@@ -68,7 +69,8 @@ def open_detector_scores(settings: dict[str, Any], crop_wh: tuple[int, int]) -> 
     """
     numbers, file = numbers_of(settings["classes"]), Path(settings["file"]).expanduser()
     if not file.is_file():
-        raise ModelError(f"There is no detector {file}; set detector.file to the ONNX file of a YOLOX.")
+        problem = why_no_file(file, "detector", f"There is no detector {file}")
+        raise ModelError(f"{problem}; set detector.file to the ONNX file of a YOLOX.")
     try:
         network = convert(file)
     except Exception as error:  # onnx and onnx2torch raise a dozen kinds

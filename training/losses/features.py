@@ -27,6 +27,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from illumigan_model.errors import ModelError
+from illumigan_model.system.files import why_no_file
 
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (1, 512))  # convolutions and their width, a pooling between blocks
 NETWORKS = {"vgg16": (26, 1), "vgg16_light": (19, 2)}  # how many of torchvision's layers, how often smaller the image
@@ -152,7 +153,8 @@ def recognise(state: dict[str, Tensor]) -> str | None:
 def read(file: Path) -> dict[str, Tensor]:
     """Return the convolutions of a weights file by torchvision's layer numbers."""
     if not file.is_file():
-        raise ModelError(f"{file} is missing; name a file of VGG-16 weights, or none to fetch them.")
+        problem = why_no_file(file, "file of weights", f"{file} is missing")
+        raise ModelError(f"{problem}; name a file of VGG-16 weights, or none to fetch them.")
     try:
         state = load_file(file) if file.suffix == ".safetensors" else torch.load(file, "cpu", weights_only=True)
         return convolutions(state)

@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 
 from illumigan_model.errors import FrameError
+from illumigan_model.system.files import why_no_file
 from illumigan_ros.recordings.video.clock import FrameClock
 from illumigan_ros.recordings.video.colour import BT709, Colour, ToBgr, colour_of, is_hdr, usual_colour
 from illumigan_ros.recordings.video.file_end import ends_within_a_piece
@@ -56,7 +57,7 @@ class VideoReader:
         """Open a video and read its first frame; raises FrameError if it is missing, empty or no video."""
         self.path = path
         if not path.is_file():
-            raise FrameError(f"There is no video {path}.")
+            raise FrameError(f"{why_no_file(path, 'video', f'There is no video {path}')}.")
         if path.stat().st_size == 0:
             raise FrameError(f"The video {path} is empty.")
         self._av = load_av()

@@ -122,6 +122,8 @@ def test_an_unknown_layout_is_refused_naming_its_shapes_and_those_known(tmp_path
         Detector(find_weights("curve_grid", (".onnx",)), threads=1)
     with pytest.raises(ModelError, match="There is no detector"):
         Detector(tmp_path / "nowhere.onnx")
+    with pytest.raises(ModelError, match="is a folder and no detector; give an ONNX file"):
+        Detector(tmp_path)
 
 
 def test_a_network_without_a_picture_or_with_one_beyond_memory_is_refused(tmp_path):

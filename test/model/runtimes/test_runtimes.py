@@ -286,6 +286,15 @@ def test_what_is_missing_is_named(model, runtime, message):
         Enhancer(model, runtime)
 
 
+@pytest.mark.parametrize("name", ["run", "run.onnx"])
+def test_a_folder_in_place_of_weights_is_called_one(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(ModelError, match=f"{name} is a folder and no file of weights; give"):
+        Enhancer(str(tmp_path / name))
+    with pytest.raises(ModelError, match="There is no model named ''"):
+        Enhancer("")
+
+
 @pytest.mark.parametrize("suffix", [".onnx", ".safetensors", ".pth"])
 @pytest.mark.parametrize("runtime", ["auto", "onnxruntime", "torch"])
 def test_a_truncated_file_is_named(tmp_path, suffix, runtime):

@@ -54,5 +54,8 @@ def test_bags_that_make_no_video_are_one_sentence(bag, tmp_path):
     (tmp_path / "text.txt").write_text("text")
     assert "is no bag; enhance-video takes videos" in error("bag-to-video", tmp_path / "text.txt", tmp_path / "out.mp4")
     assert "must end in .mp4" in error("bag-to-video", bag, tmp_path / "out.gif", "--topic", "/left/image_raw")
+    for option, value in (("--model", "curve_grid"), ("--runtime", "auto"), ("--strength", 0.5), ("--denoise", 0)):
+        sentence = error("bag-to-video", bag, tmp_path / "out.mp4", "--topic", "/left/image_raw", option, value)
+        assert sentence == f"error: Nothing is enhanced without --side-by-side: leave out {option}."
     assert "There is no bag" in error("bag-to-video", tmp_path / "none", tmp_path / "out.mp4")
     assert not list(tmp_path.glob("out.*"))

@@ -61,6 +61,7 @@ def test_videos_that_do_not_do(night_video, tmp_path, monkeypatch):
     out = tmp_path / "out.mp4"
     assert "cannot be read as a video" in error("enhance-video", tmp_path / "cut.mp4", out)
     assert "There is no video" in error("enhance-video", tmp_path / "nowhere.mp4", out)
+    assert "is a folder and no video" in error("enhance-video", tmp_path, out)
     assert "must end in" in error("enhance-video", night_video, tmp_path / "out.gif")
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)

@@ -184,12 +184,15 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video, detector_fi
         writer.add_topic("/camera_info", CAMERA_INFO)
         writer.write("/camera_info", 1, camera_info_cdr(WIDTH, HEIGHT, 1))
     (folder / "empty").mkdir()
+    cv2.imwrite(str(folder / "photo.png"), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (folder / "other.csv").write_text(f"image,class,x0,y0,x1,y1\nelsewhere.png,car,{TRUTH}\n")
     out = folder / "nothing.html"
     for arguments, sentence in (
         ((video, "--detector", foreign), "known are"),
         ((video, "--detector", broken), "cannot be loaded"),
         ((bag,), "has no image topic"),
+        (("--topic", "/image"), "No bag is compared: leave out --topic."),
+        ((folder / "photo.png", "--topic", "/image"), "No bag is compared: leave out --topic."),
         ((folder / "empty",), "holds no pictures"),
         ((folder / "missing.mp4",), "There is no bag or video"),
         ((video, "--truth", folder / "other.csv", *BARE), "name one with --detector"),

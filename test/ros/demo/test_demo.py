@@ -142,6 +142,19 @@ def test_footage_of_ones_own_and_a_second_run_in_the_same_folder(tmp_path):
     assert not (out / "night_drive").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--topic", "/image"], "There are topics only with --bag: leave out --topic."),
+        (["--video", "drive.mp4", "--topic", "/image"], "There are topics only with --bag: leave out --topic."),
+        (["--bag", "drive", "--size", "640x360"], "Footage was given, and no drive is rendered: leave out --size."),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(tmp_path, arguments, sentence):
+    assert error("demo", *arguments, "--out", tmp_path / "out") == f"error: {sentence}"
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_process_that_dies_ends_the_demo_with_its_last_words(long_bag, tmp_path):
     out = tmp_path / "demo_out"
     demo = start_demo("--bag", long_bag, "--out", out, "--seconds", 25)

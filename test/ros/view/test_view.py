@@ -96,6 +96,9 @@ def test_what_cannot_be_shown_is_one_sentence(video, tmp_path, monkeypatch):
         ((video, "--tile", "16,0", *save), "--tile is a column and a row"),
         ((video, "--save", tmp_path / "nowhere" / "night.rrd"), "cannot be written"),
         ((tmp_path / "missing", *save), "There is no bag or video"),
+        ((video, "--wait", 1, *save), "Footage was given, and no live topics are shown: leave out --wait."),
+        ((video, "--compressed-in", *save), "no live topics are shown: leave out --compressed-in."),
+        (("--strength", 0.5, *save), "the live topics are shown as they are: leave out --strength."),
         (("--wait", 0.2, *save), "No enhanced frame has come within 0.2 s"),
     ):
         printed = illumigan(*arguments, code=2)

@@ -281,6 +281,7 @@ def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file
     "changed,sentence",
     [
         ({"detector": "nowhere.onnx"}, "There is no detector"),
+        ({"detector": "empty"}, "is a folder and no detector; give an ONNX file"),
         ({"detector": "frames.csv"}, "cannot be loaded"),
         ({"images": "nowhere"}, "There is no folder"),
         ({"images": "empty"}, "holds none of the 4 annotated pictures"),
@@ -293,6 +294,9 @@ def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file
         ({"frames": "frames.csv", "where": "split"}, "is no condition"),
         ({"held-out": "ride1"}, "must look like ride1=weights.onnx"),
         ({"fold": "split", "frames": "frames.csv", "held-out": "test=curve_grid"}, "is of the fold"),
+        ({"fold": "split", "frames": "frames.csv"}, "give both or neither"),
+        ({"held-out": "test=curve_grid"}, "give both or neither"),
+        ({"frames": "frames.csv"}, "--frames is a table to choose rows of; say which with --where"),
         ({"frames": "frames.csv", "where": "split=lost"}, "No annotated picture has split=lost"),
         ({"model": "no_such_model"}, "no_such_model"),
         ({"out": "drive"}, "is the input itself"),

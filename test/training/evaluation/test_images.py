@@ -250,6 +250,8 @@ def test_the_command_says_in_one_sentence_what_is_missing(day, tmp_path):
         (["--data", tmp_path / "nowhere"], "There is no folder"),
         (["--data", day, "--model", "gan"], "There is no model named 'gan'"),
         (["--data", day, "--vgg", tmp_path / "vgg.pt"], "vgg.pt is missing"),
+        (["--data", day, "--vgg", day], f"{day} is a folder and no file of weights; name a file"),
+        (["--data", day, "--model", day], f"{day} is a folder and no file of weights; give one of"),
         (["--data", day, "--out", day], "is the input itself"),
     ):
         code, _, errors = run_here("evaluate", *options)

@@ -114,6 +114,23 @@ def test_a_clean_video_of_another_length_is_refused(clips, monkeypatch, capsys):
     assert "short.mkv has 5 frames, the other more" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["night.mkv", "--size", "640x360"], "Footage was given, and no drive is rendered: leave out --size."),
+        (["night.mkv", "--noise", "4"], "Footage was given, and no drive is rendered: leave out --noise."),
+        (["night.mkv", "--still"], "Footage was given, and no drive is rendered: leave out --still."),
+        (["--topic", "/image"], "The rendered drive has no topics: leave out --topic."),
+        (["--clean", "clean.mkv"], "The rendered drive knows its frames without noise itself: leave out --clean."),
+    ],
+)
+def test_an_option_that_would_do_nothing_is_refused(clips, monkeypatch, capsys, arguments, sentence):
+    monkeypatch.chdir(clips)
+    monkeypatch.setattr(sys, "argv", ["illumigan", "evaluate-video", *arguments])
+    main_exits(2)
+    assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
 def main_exits(code):
     with pytest.raises(SystemExit) as end:
         main()

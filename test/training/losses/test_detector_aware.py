@@ -94,6 +94,8 @@ def test_what_cannot_be_trained_through_is_one_sentence(config, settings, tmp_pa
         check_config({**config, "detector": {**config["detector"], "classes": []}})
     with pytest.raises(ModelError, match="There is no detector"):
         open_detector_scores({**settings, "file": "nowhere.onnx"}, CROP)
+    with pytest.raises(ModelError, match=r"is a folder and no detector; set detector\.file"):
+        open_detector_scores({**settings, "file": str(tmp_path)}, CROP)
     with pytest.raises(ModelError, match="does not run on pictures of 96 x 64; set crop"):
         open_detector_scores(settings, (96, 64))
     broken = tmp_path / "broken.onnx"
