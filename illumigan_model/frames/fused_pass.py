@@ -38,6 +38,7 @@ class Scratch:
     lines: np.ndarray
     planes: np.ndarray
     bends: np.ndarray
+    lumas: np.ndarray
     made: np.ndarray
 
 
@@ -49,8 +50,9 @@ def new_scratch(rows: int, width: int) -> Scratch:
         fresh=new_rows(rows, width),
         lines=new_rows(5, width + 2 * MARGIN),
         planes=new_rows(10, width),
-        bends=np.empty((3, GRID_WH[0] * (3 * (KNOTS + 1) + 1)), np.float32),
-        made=new_rows(4, width),
+        bends=np.empty((3, GRID_WH[0] * (4 * (KNOTS + 1) + 1)), np.float32),
+        lumas=new_rows(1, width),
+        made=new_rows(5, width),
     )
 
 
@@ -234,7 +236,7 @@ class Job:
     def _tones(self, block: Block, preparation: Preparation, scratch: Scratch, grid: np.ndarray) -> Tones:
         tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
         where, straight = self._where, preparation.noise.rounding
-        return Tones(tiles, below, where.spans, where.right, straight, scratch.bends, scratch.made)
+        return Tones(tiles, below, where.spans, where.right, straight, scratch.bends, scratch.lumas, scratch.made)
 
     def _read(
         self,

@@ -4,10 +4,11 @@ A small CNN sees a thumbnail of the frame with its attention map and predicts, f
 tone curve per colour. Every pixel of the full frame is looked up in the curves of its four nearest tiles, blended
 bilinearly as in CLAHE (Zuiderveld 1994), and the change d = curve(x) - x is weighted by attention as in EnlightenGAN
 (arXiv 1906.06972). Each tile also says how far the colours move in unison, u: at 0 each follows its own curve (colours
-grow with the light, right for an underexposed room), at 1 all change by the same luminance (colours stay, right under
-a red or sodium lamp, whose channel would else run away). With A = 1 - luminance:
+grow with the light, right for an underexposed room), at 1 all change by as much as luminance does by a curve of its
+own, the mean of theirs (colours stay, right under a red or sodium lamp, whose channel would else run away). With y the
+luminance of x, and A = 1 - y:
 
-    out = x + A (d + u (luminance(d) - d))
+    out = x + A (d + u (curve(y) - y - d))
 
 Layout of the network, for a thumbnail of 128 x 72:
 
@@ -49,6 +50,7 @@ class CurveGridConfig:
     width: int = 16
     tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
+    equalised: int = 3  # side, in tiles, of the square whose clipped histogram a tile's curve starts from; 1 or 3
 
     def as_dict(self) -> dict[str, int | float]:
         """Return the settings as plain numbers, for a checkpoint."""
@@ -130,7 +132,8 @@ class CurveGrid(nn.Module):
         features = torch.cat([features, tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
         logits = self.head(torch.relu(self.tiles(features) + whole))
-        clipped = around - torch.relu(around - CLIP * self.identity)
+        start = tiles if self.config.equalised == 1 else around
+        clipped = start - torch.relu(start - CLIP * self.identity)
         return self.curves_from_logits(logits, torch.log(clipped + FLOOR * self.identity))
 
     def histograms(self, roots: Tensor) -> Tensor:
@@ -214,12 +217,15 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     # 25 maps of full size never exist together.
     rows = torch.matmul(linear_matrix(curves.shape[2], image.shape[2], image.device).to(image), curves)
     columns = linear_matrix(curves.shape[3], image.shape[3], image.device).to(image).t()
-    position = (KNOTS - 1) * torch.sqrt(image.clamp(0.0, 1.0) + 1e-8)
-    change = -image
+    shades = torch.cat([image, 1 - dark], dim=1)
+    position = (KNOTS - 1) * torch.sqrt(shades.clamp(0.0, 1.0) + 1e-8)
+    change = -shades
     for knot in range(KNOTS):
-        change = change + hat(position - knot) * torch.matmul(rows[:, knot : 3 * KNOTS : KNOTS], columns)
+        heights = torch.matmul(rows[:, knot : 3 * KNOTS : KNOTS], columns)
+        heights = torch.cat([heights, luminance(heights)], dim=1)
+        change = change + hat(position - knot) * heights
+    change, lift = change[:, :3], change[:, 3:]
     unsure = 1 - ((image.amax(dim=1, keepdim=True) * 255 - UNSURE) / (SURE - UNSURE)).clamp(0.0, 1.0)
     own = (1 - torch.matmul(rows[:, 3 * KNOTS :], columns)) * (1 - unsure)
-    lift = luminance(change)
     grey = unsure * (lift * (255 / LIFTED)).clamp(0.0, 1.0)
     return image + grey * (1 - dark - image) + dark * (own * change + (1 - own) * lift), dark

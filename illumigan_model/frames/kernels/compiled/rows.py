@@ -24,7 +24,9 @@ F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 UNSURE, SURE, LIFTED = F(4), F(20), F(16)  # as in `frames.curves`
 KNOTS = 8
-EACH = 3 * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
+LUMA = 3  # beside B, G, R: which curve is that of luminance
+EACH = (LUMA + 1) * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
+ALIKE = F(0.99)  # u from which on it is taken for 1
 KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) for knot in range(1, 7))
 FEW = 4  # knots that a place needs all of whose levels lie below the next one, at level 83
 DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
@@ -218,22 +220,34 @@ def recolour(
         levels[at, 2, x] = min(max(red, F(0)), F(255))
 
 
+@njit(inline="always")
+def knot(tiles: np.ndarray, row: int, tile: int, c: int, k: int) -> np.float32:
+    """Return the value in levels of knot k of the curve for B, G, R or luminance, which is the mean of theirs."""
+    if c < LUMA:
+        return unit(tiles[(2 - c) * KNOTS + k, row, tile]) * F(255)
+    red, green, blue = (
+        unit(tiles[k, row, tile]),
+        unit(tiles[KNOTS + k, row, tile]),
+        unit(tiles[2 * KNOTS + k, row, tile]),
+    )
+    return (red * RED + green * GREEN + blue * BLUE) * F(255)
+
+
 @njit(**JIT)
 def bend(tiles: np.ndarray, row: int, bends: np.ndarray) -> None:
-    """Write how the curves of a row of tiles bend: for each tile 9 numbers for each of B, G, R, and u.
+    """Write how the curves of a row of tiles bend: for each tile 9 numbers for each of B, G, R and luminance, and u.
 
     A curve is a constant plus, for all its knots but the last, max(root, knot) times how much its slope changes there;
     root is the square root of a level. The nine numbers are these seven bends, the constant that goes with the first
     `FEW` of them, and the one that goes with all.
     """
     for tile in range(tiles.shape[2]):
-        for c in range(3):
-            at = (2 - c) * KNOTS
+        for c in range(LUMA + 1):
             to = tile * EACH + c * (KNOTS + 1)
-            value, slope = unit(tiles[at, row, tile]) * F(255), F(0)
+            value, slope = knot(tiles, row, tile, c, 0), F(0)
             constant = value
             for k in range(KNOTS - 1):
-                above = unit(tiles[at + k + 1, row, tile]) * F(255)
+                above = knot(tiles, row, tile, c, k + 1)
                 rise = (above - value) * (F(1) / KNOT_1)
                 bends[to + k] = rise - slope
                 constant -= (rise - slope) * (F(k) * KNOT_1)
@@ -241,7 +255,8 @@ def bend(tiles: np.ndarray, row: int, bends: np.ndarray) -> None:
                     bends[to + KNOTS - 1] = constant
                 value, slope = above, rise
             bends[to + KNOTS] = constant
-        bends[tile * EACH + EACH - 1] = tiles[-1, row, tile]
+        u = tiles[-1, row, tile]
+        bends[tile * EACH + EACH - 1] = F(1) if u >= ALIKE else u
 
 
 @njit(**JIT)
@@ -252,18 +267,18 @@ def blend(upper: np.ndarray, lower: np.ndarray, below: np.float32, blended: np.n
 
 
 @njit(**JIT)
-def is_dark(bits: np.ndarray, at: int, c: int, span: Span) -> bool:
+def is_dark(bits: np.ndarray, row: int, span: Span) -> bool:
     """Return whether no level of a span lies above `DARK_BITS`; `bits` are levels as int32, whose order is the same."""
     first, count, most = span[0], span[1], np.int32(0)
     for i in range(count):
-        most = max(most, bits[at, c, first + i])
+        most = max(most, bits[row, first + i])
     return most <= DARK_BITS
 
 
 @njit(**JIT)
 def curve(
-    levels: np.ndarray,
-    at: int,
+    shades: np.ndarray,
+    row: int,
     c: int,
     span: Span,
     bends: np.ndarray,
@@ -271,7 +286,7 @@ def curve(
     straight: np.float32,
     made: np.ndarray,
 ) -> None:
-    """Write what the curves of two tiles make of levels between them; `straight` is as in `Tones`."""
+    """Write what the curves c of two tiles make of a row of levels between them; `straight` is as in `Tones`."""
     first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
     a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
     a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
@@ -279,7 +294,7 @@ def curve(
     b4, b5, b6, b = bends[other + 4] - a4, bends[other + 5] - a5, bends[other + 6] - a6, bends[other + 8] - a
     keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
     for i in range(count):
-        value = levels[at, c, first + i]
+        value = shades[row, first + i]
         root = np.sqrt(value)
         toe = min(root, keep * root + rest * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
@@ -291,8 +306,8 @@ def curve(
 
 @njit(**JIT)
 def dark_curve(
-    levels: np.ndarray,
-    at: int,
+    shades: np.ndarray,
+    row: int,
     c: int,
     span: Span,
     bends: np.ndarray,
@@ -308,7 +323,7 @@ def dark_curve(
     b = bends[other + 7] - a
     keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
     for i in range(count):
-        value = levels[at, c, first + i]
+        value = shades[row, first + i]
         root = np.sqrt(value)
         toe = min(root, keep * root + rest * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
@@ -322,7 +337,14 @@ def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> N
     """Blend two tiles' u."""
     first, one, other = span[0], bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]
     for i in range(span[1]):
-        made[3, first + i] = one + (other - one) * right[first + i]
+        made[LUMA + 1, first + i] = one + (other - one) * right[first + i]
+
+
+@njit(**JIT)
+def weigh(levels: np.ndarray, at: int, lumas: np.ndarray) -> None:
+    """Write the luminance of a row."""
+    for x in range(lumas.shape[1]):
+        lumas[0, x] = levels[at, 2, x] * RED + levels[at, 1, x] * GREEN + levels[at, 0, x] * BLUE
 
 
 @njit(**JIT)
@@ -333,30 +355,46 @@ def draw(
     spans: np.ndarray,
     right: np.ndarray,
     straight: np.float32,
+    lumas: np.ndarray,
     made: np.ndarray,
 ) -> None:
-    """Write what the curves make of a row, and u; what is worked out beyond the end of a span the next overwrites."""
-    last, bits = spans.shape[1] - 1, levels.view(np.int32)
+    """Write what the curves make of a row and of its luminance, and u.
+
+    Where u is 1 nobody asks for the colours' own curves, and what is there stays. What is worked out beyond the end of
+    a span the next overwrites.
+    """
+    last, colours = spans.shape[1] - 1, levels[at]
+    colour_bits, luma_bits = colours.view(np.int32), lumas.view(np.int32)
+    weigh(levels, at, lumas)
     for n in range(last + 1):
         span = (spans[0, n], spans[1, n], EACH * max(n - 1, 0), EACH * min(n, last - 1))
         mix(span, bends, right, made)
-        for c in range(3):
-            if is_dark(bits, at, c, span):
-                dark_curve(levels, at, c, span, bends, right, straight, made)
+        if is_dark(luma_bits, 0, span):
+            dark_curve(lumas, 0, LUMA, span, bends, right, straight, made)
+        else:
+            curve(lumas, 0, LUMA, span, bends, right, straight, made)
+        if min(bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]) == 1:
+            continue
+        for c in range(LUMA):
+            if is_dark(colour_bits, c, span):
+                dark_curve(colours, c, c, span, bends, right, straight, made)
             else:
-                curve(levels, at, c, span, bends, right, straight, made)
+                curve(colours, c, c, span, bends, right, straight, made)
 
 
 @njit(**JIT)
-def change(levels: np.ndarray, at: int, made: np.ndarray, out: np.ndarray, n: int) -> None:
-    """Write the enhanced row: x + A (d + u (luminance(d) - d)), d = curve(x) - x; near black, chroma fades."""
+def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out: np.ndarray, n: int) -> None:
+    """Write the enhanced row: x + A (d + u (lift - d)), d = curve(x) - x, lift = curve(y) - y of luminance y.
+
+    Near black, chroma fades.
+    """
     for x in range(out.shape[1] // 3):
         blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
-        luma = red * RED + green * GREEN + blue * BLUE
+        luma = lumas[0, x]
         weight = F(1) - luma * F(1 / 255)
-        lift = made[2, x] * RED + made[1, x] * GREEN + made[0, x] * BLUE - luma
+        lift = made[LUMA, x] - luma
         sure = unit((max(blue, green, red) - UNSURE) * F(1 / (SURE - UNSURE)))
-        own = (F(1) - made[3, x]) * sure
+        own = (F(1) - made[LUMA + 1, x]) * sure
         grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
         alike = grey * luma + (lift - own * lift) * weight
         own *= weight
@@ -370,7 +408,7 @@ def change(levels: np.ndarray, at: int, made: np.ndarray, out: np.ndarray, n: in
 def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Split rows, write their attention map, and enhance them; if `out` has no rows, leave them for `enhance`."""
     is_whole = out.shape[0] > 0
-    tiles, below, spans, right, straight, bends, made = tones
+    tiles, below, spans, right, straight, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
@@ -379,8 +417,8 @@ def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: 
         split(frame, n, levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, F(straight), made)
-            change(levels, at, made, out, n)
+            draw(levels, at, blended, spans, right, F(straight), lumas, made)
+            change(levels, at, lumas, made, out, n)
 
 
 @kept
@@ -402,7 +440,7 @@ def clean(
     `planes` is scratch, float32 10 x P.
     """
     is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
-    tiles, below, spans, right, straight, bends, made = tones
+    tiles, below, spans, right, straight, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
@@ -436,18 +474,18 @@ def clean(
         recolour(frame, y, calm, dark, wide, between, F(chroma_reach), F(rounding), levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, F(straight), made)
-            change(levels, at, made, out, n)
+            draw(levels, at, blended, spans, right, F(straight), lumas, made)
+            change(levels, at, lumas, made, out, n)
 
 
 @kept
 def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Enhance rows that were left by `unpack` or `clean`."""
-    tiles, below, spans, right, straight, bends, made = tones
+    tiles, below, spans, right, straight, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
     for n in range(out.shape[0]):
         blend(upper, lower, below[n], blended)
-        draw(levels, n, blended, spans, right, F(straight), made)
-        change(levels, n, made, out, n)
+        draw(levels, n, blended, spans, right, F(straight), lumas, made)
+        change(levels, n, lumas, made, out, n)

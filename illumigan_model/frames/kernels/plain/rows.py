@@ -20,6 +20,7 @@ MARGIN = 16  # as in `frames.row_memory`
 STEEP = 24  # level up to which curves are so steep that whole levels show
 DEEP = (1 - STEEP / 255) ** 2  # share of a place at that level
 STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
+ALIKE = 0.99  # u from which on it is taken for 1
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
 
 
@@ -54,21 +55,24 @@ def luminance(levels: np.ndarray) -> np.ndarray:
 
 
 def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the curves make of a block, n x 3 x W, and u, n x 1 x W."""
+    """Return what the curves make of a block's B, G, R and luminance, n x 4 x W, and u, n x 1 x W."""
     rows, _, width = levels.shape
     upper, lower = tones.tiles.transpose(1, 0, 2)
     down, across = tones.below[:rows, None, None], tones.right[:width]
-    u = upper[-1] + (lower[-1] - upper[-1]) * down[:, 0]
+    upper_u, lower_u = (np.where(of[-1] >= ALIKE, np.float32(1), of[-1]) for of in (upper, lower))
+    u = upper_u + (lower_u - upper_u) * down[:, 0]
     upper, lower = (np.clip(of[:-1], 0, 1) * np.float32(255) for of in (upper, lower))
     knots = (upper + (lower - upper) * down).reshape(rows, 3, KNOTS, -1)[:, ::-1]
-    position = np.sqrt(levels) * np.float32((KNOTS - 1) / np.sqrt(255))
+    knots = np.concatenate([knots, np.einsum("nckt,c->nkt", knots, LUMA_BGR)[:, None]], axis=1)
+    position = np.sqrt(np.concatenate([levels, luminance(levels)[:, None]], axis=1))
+    position *= np.float32((KNOTS - 1) / np.sqrt(255))
     rest = np.float32(tones.straight)
     position = np.minimum(position, (1 - rest) * position + rest * position * position)
     knot = np.minimum(position.astype(np.int64), KNOTS - 2)
     share = position - knot
     begins = tones.spans[0].astype(np.int64)
     spans = np.repeat(np.arange(len(begins)), np.diff(begins, append=width))
-    row, colour = np.arange(rows)[:, None, None], np.arange(3)[:, None]
+    row, colour = np.arange(rows)[:, None, None], np.arange(4)[:, None]
     sides = []
     for tile in (np.maximum(spans - 1, 0), np.minimum(spans, u.shape[1] - 1)):
         value, above = knots[row, colour, knot, tile], knots[row, colour, knot + 1, tile]
@@ -80,10 +84,10 @@ def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
 def write(clean: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Write the enhanced rows of a block."""
     made, u = draw(clean, tones)
-    change = made - clean
+    luma = luminance(clean)[:, None]
+    change, lift = made[:, :3] - clean, made[:, 3:] - luma
     unsure = 1 - np.clip((clean.max(axis=1, keepdims=True) - UNSURE) / (SURE - UNSURE), 0, 1)
     own = (1 - u) * (1 - unsure)
-    luma, lift = luminance(clean)[:, None], luminance(change)[:, None]
     grey = unsure * np.clip(lift / LIFTED, 0, 1)
     change = grey * (luma - clean) + (1 - luma / 255) * (own * change + (1 - own) * lift)
     enhanced = np.clip(clean + change, 0, 255) + np.float32(0.5)
