@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 import torch
 
+from illumigan_model.attention import luminance
 from illumigan_model.generators.curve_grid import (
     GRID_WH,
     KNOTS,
     THUMBNAIL_WH,
     CurveGrid,
+    CurveGridConfig,
     apply_curves,
     area_matrix,
     hat,
@@ -75,6 +77,28 @@ def test_in_unison_the_colours_of_a_red_lamp_keep_their_distance():
     alike, _ = apply_curves(red, grid_of(knots, unison=1.0))
     assert torch.allclose(alike[0, 0] - alike[0, 1], red[0, 0] - red[0, 1], atol=1e-4)
     assert (apart[0, 0] - apart[0, 1] - (red[0, 0] - red[0, 1])).abs().mean() > 0.05
+
+
+def test_in_unison_a_red_glow_keeps_the_contrast_of_its_luminance():
+    knots = torch.cat([torch.linspace(0, 1, 4), torch.ones(KNOTS - 4)]).repeat(3)  # dark shades fill the whole range
+    red = torch.tensor([0.6, 0.02, 0.02])[None, :, None, None] * torch.linspace(0.8, 1, 9)
+    red = red.expand(1, 3, 8, 9)
+    grey = luminance(red).expand(1, 3, 8, 9)
+    from_red, from_grey = (luminance(apply_curves(of, grid_of(knots, unison=1.0))[0]) for of in (red, grey))
+    assert torch.allclose(from_red, from_grey, atol=1e-4)
+    assert from_red[0, 0, 0, -1] - from_red[0, 0, 0, 0] > 1.1 * (grey[0, 0, 0, -1] - grey[0, 0, 0, 0])
+
+
+def test_the_surroundings_that_are_equalised_are_a_tile_or_nine():
+    thumbnail = torch.full((1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]), 0.05)
+    thumbnail[:, :, 32:40, 64:72] = torch.linspace(0.3, 0.5, 8)  # one tile of lit texture
+    for tiles, reaches in ((1, False), (3, True)):
+        net = CurveGrid(CurveGridConfig(equalised=tiles)).eval()
+        curves, far = net.curves(thumbnail), net.curves(torch.full_like(thumbnail, 0.05))
+        change = (curves - far)[0, :KNOTS].abs().amax(dim=0)
+        assert change[4, 8] > 0.05
+        assert (change[4, 9] > 0.05) == reaches
+        assert change[4, 12] < 0.02
 
 
 def test_untrained_it_is_a_clahe_that_raises_local_contrast():
