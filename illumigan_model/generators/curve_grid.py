@@ -51,9 +51,10 @@ class CurveGridConfig:
     tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
     equalised: int = 3  # side, in tiles, of the square whose clipped histogram a tile's curve starts from; 1 or 3
+    unison: bool = False  # whether u is 1 everywhere: a detector needs no colours, and it saves most of the time
 
-    def as_dict(self) -> dict[str, int | float]:
-        """Return the settings as plain numbers, for a checkpoint."""
+    def as_dict(self) -> dict[str, int | float | bool]:
+        """Return the settings as plain values, for a checkpoint."""
         return asdict(self)
 
 
@@ -160,7 +161,10 @@ class CurveGrid(nn.Module):
         colours = shared + self.config.colour_range * torch.tanh(own)
         steps = F.softmax(colours.reshape(3 * count, rises, height, width), dim=1)
         knots = F.conv2d(steps, self.sums).reshape(count, 3 * KNOTS, height, width)
-        return torch.cat([knots, torch.sigmoid(logits[:, 4 * rises :])], dim=1)
+        unison = torch.sigmoid(logits[:, 4 * rises :])
+        if self.config.unison:
+            unison = torch.ones_like(unison)
+        return torch.cat([knots, unison], dim=1)
 
     def predict(self, image: Tensor) -> Tensor:
         """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""
