@@ -60,7 +60,7 @@ class Tones(NamedTuple):
 
     `tiles` float32 25 x 2 x 16 are two rows of the grid of `CurveGrid.curves`: 8 knots of R, G and B and u, in [0, 1].
     `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. `straight`, 0..1,
-    says how far curves are straight below their first knot, level 5, where they are else as steep as the root. Kernels
+    is the share of the way to their first knot, at level 5, on which curves are straight and not a root. Kernels
     work in `bends`, float32 3 x 592, `lumas`, float32 1 x P, and `made`, float32 5 x P, P being the length of `right`.
     """
 

@@ -51,7 +51,7 @@ class CurveGridConfig:
     tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
     equalised: int = 3  # side, in tiles, of the square whose clipped histogram a tile's curve starts from; 1 or 3
-    unison: bool = False  # whether u is 1 everywhere: a detector needs no colours, and it saves most of the time
+    unison: bool = False  # whether u is 1 everywhere: detectors need no colours, and one curve is faster than four
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """Return the settings as plain values, for a checkpoint."""

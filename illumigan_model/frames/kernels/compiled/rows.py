@@ -292,11 +292,11 @@ def curve(
     a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
     b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
     b4, b5, b6, b = bends[other + 4] - a4, bends[other + 5] - a5, bends[other + 6] - a6, bends[other + 8] - a
-    keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
+    steep = F(1) / (KNOT_1 * straight + F(1e-6))
     for i in range(count):
         value = shades[row, first + i]
         root = np.sqrt(value)
-        toe = min(root, keep * root + rest * value)
+        toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
         k4, k5, k6 = max(root, KNOT_4), max(root, KNOT_5), max(root, KNOT_6)
         left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3 + a4 * k4 + a5 * k5 + a6 * k6
@@ -321,11 +321,11 @@ def dark_curve(
     b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
     a = bends[one + 7]
     b = bends[other + 7] - a
-    keep, rest = F(1) - straight, straight * (F(1) / KNOT_1)
+    steep = F(1) / (KNOT_1 * straight + F(1e-6))
     for i in range(count):
         value = shades[row, first + i]
         root = np.sqrt(value)
-        toe = min(root, keep * root + rest * value)
+        toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
         left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3
         rise = b + b0 * toe + b1 * k1 + b2 * k2 + b3 * k3

@@ -66,8 +66,7 @@ def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
     knots = np.concatenate([knots, np.einsum("nckt,c->nkt", knots, LUMA_BGR)[:, None]], axis=1)
     position = np.sqrt(np.concatenate([levels, luminance(levels)[:, None]], axis=1))
     position *= np.float32((KNOTS - 1) / np.sqrt(255))
-    rest = np.float32(tones.straight)
-    position = np.minimum(position, (1 - rest) * position + rest * position * position)
+    position = np.minimum(position, position * position / np.float32(tones.straight + 1e-6))
     knot = np.minimum(position.astype(np.int64), KNOTS - 2)
     share = position - knot
     begins = tones.spans[0].astype(np.int64)
