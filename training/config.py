@@ -228,7 +228,8 @@ def _check_generator(settings: dict[str, Any]) -> None:
     for name, value in settings.items():
         if name == "architecture":
             continue
-        (NUMBER if isinstance(known[name], float) else COUNT).check(f"generator.{name}", value)
+        kind = next(kind for kind in (SWITCH, NUMBER, COUNT) if isinstance(known[name], kind.types[-1]))
+        kind.check(f"generator.{name}", value)
 
 
 def _check_weights(weights: dict[str, Any], architecture: str) -> None:

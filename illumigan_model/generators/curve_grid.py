@@ -45,12 +45,14 @@ FLOOR = 0.5  # and always keeps this share of it
 
 @dataclass(frozen=True)
 class CurveGridConfig:
-    """Size of a CurveGrid: `width` channels after the first convolution, `tile_blocks` residual blocks on the tiles."""
+    """What a CurveGrid is: `width` channels after the first convolution, `tile_blocks` residual blocks on the tiles."""
 
     width: int = 16
     tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
-    equalised: int = 3  # side, in tiles, of the square whose clipped histogram a tile's curve starts from; 1 or 3
+    own_histogram: bool = (
+        False  # whether a tile's curve starts from its own clipped histogram, not from that of nine tiles
+    )
     unison: bool = False  # whether u is 1 everywhere: detectors need no colours, and one curve is faster than four
 
     def as_dict(self) -> dict[str, int | float | bool]:
@@ -133,7 +135,7 @@ class CurveGrid(nn.Module):
         features = torch.cat([features, tiles, around], dim=1)
         whole = self.whole(features.mean(dim=(2, 3), keepdim=True))
         logits = self.head(torch.relu(self.tiles(features) + whole))
-        start = tiles if self.config.equalised == 1 else around
+        start = tiles if self.config.own_histogram else around
         clipped = start - torch.relu(start - CLIP * self.identity)
         return self.curves_from_logits(logits, torch.log(clipped + FLOOR * self.identity))
 

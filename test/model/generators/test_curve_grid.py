@@ -89,16 +89,22 @@ def test_in_unison_a_red_glow_keeps_the_contrast_of_its_luminance():
     assert from_red[0, 0, 0, -1] - from_red[0, 0, 0, 0] > 1.1 * (grey[0, 0, 0, -1] - grey[0, 0, 0, 0])
 
 
-def test_the_surroundings_that_are_equalised_are_a_tile_or_nine():
+def test_a_curve_starts_from_the_histogram_of_its_own_tile_or_of_nine():
     thumbnail = torch.full((1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]), 0.05)
     thumbnail[:, :, 32:40, 64:72] = torch.linspace(0.3, 0.5, 8)  # one tile of lit texture
-    for tiles, reaches in ((1, False), (3, True)):
-        net = CurveGrid(CurveGridConfig(equalised=tiles)).eval()
+    for own, reaches in ((True, False), (False, True)):
+        net = CurveGrid(CurveGridConfig(own_histogram=own)).eval()
         curves, far = net.curves(thumbnail), net.curves(torch.full_like(thumbnail, 0.05))
         change = (curves - far)[0, :KNOTS].abs().amax(dim=0)
         assert change[4, 8] > 0.05
         assert (change[4, 9] > 0.05) == reaches
         assert change[4, 12] < 0.02
+
+
+def test_a_generator_for_detectors_moves_its_colours_in_unison(net):
+    curves = CurveGrid(CurveGridConfig(unison=True)).eval().curves(torch.rand(1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]))
+    assert (curves[:, -1] == 1).all()
+    assert (net.curves(torch.rand(1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]))[:, -1] < 1).any()
 
 
 def test_untrained_it_is_a_clahe_that_raises_local_contrast():
