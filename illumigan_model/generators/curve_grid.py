@@ -53,7 +53,6 @@ class CurveGridConfig:
     own_histogram: bool = (
         False  # whether a tile's curve starts from its own clipped histogram, not from that of nine tiles
     )
-    unison: bool = False  # whether u is 1 everywhere: detectors need no colours, and one curve is faster than four
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """Return the settings as plain values, for a checkpoint."""
@@ -163,10 +162,7 @@ class CurveGrid(nn.Module):
         colours = shared + self.config.colour_range * torch.tanh(own)
         steps = F.softmax(colours.reshape(3 * count, rises, height, width), dim=1)
         knots = F.conv2d(steps, self.sums).reshape(count, 3 * KNOTS, height, width)
-        unison = torch.sigmoid(logits[:, 4 * rises :])
-        if self.config.unison:
-            unison = torch.ones_like(unison)
-        return torch.cat([knots, unison], dim=1)
+        return torch.cat([knots, torch.sigmoid(logits[:, 4 * rises :])], dim=1)
 
     def predict(self, image: Tensor) -> Tensor:
         """Return the curves (see `curves`) of images of any size: float RGB in [0, 1], N x 3 x H x W."""

@@ -101,12 +101,6 @@ def test_a_curve_starts_from_the_histogram_of_its_own_tile_or_of_nine():
         assert change[4, 12] < 0.02
 
 
-def test_a_generator_for_detectors_moves_its_colours_in_unison(net):
-    curves = CurveGrid(CurveGridConfig(unison=True)).eval().curves(torch.rand(1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]))
-    assert (curves[:, -1] == 1).all()
-    assert (net.curves(torch.rand(1, 3, THUMBNAIL_WH[1], THUMBNAIL_WH[0]))[:, -1] < 1).any()
-
-
 def test_untrained_it_is_a_clahe_that_raises_local_contrast():
     flat = torch.full((1, 3, 144, 256), 0.2)
     flat[:, :, ::8, :] = 0.25
