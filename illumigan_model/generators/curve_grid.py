@@ -19,8 +19,8 @@ Layout of the network, for a thumbnail of 128 x 72:
 
 A curve runs from (0, 0) to (1, 1): black stays black, white stays white. Its 8 knots are uniform in sqrt(x), because
 night frames live near zero; the rises between knots are a softmax, so each curve is monotone by construction. The
-logits start from the logarithm of the tile's clipped histogram, whose softmax is clipped histogram equalisation: an
-untrained CurveGrid is CLAHE, and training teaches it where to do something better.
+logits start from the logarithm of the tile's clipped histogram, or of that of its surroundings, whose softmax is
+clipped histogram equalisation: an untrained CurveGrid is CLAHE, and training teaches it where to do something better.
 
 Images are float RGB in [0, 1], N x 3 x H x W. There is no padding by reflection, no GridSample and nothing
 data-dependent, so the graph converts to TensorRT as it stands.
@@ -50,9 +50,7 @@ class CurveGridConfig:
     width: int = 16
     tile_blocks: int = 4
     colour_range: float = 0.5  # how far, in logits, one colour's curve may leave the shared one
-    own_histogram: bool = (
-        False  # whether a tile's curve starts from its own clipped histogram, not from that of nine tiles
-    )
+    own_histogram: bool = False  # whether a curve starts from its tile's histogram alone, not from that of nine
 
     def as_dict(self) -> dict[str, int | float | bool]:
         """Return the settings as plain values, for a checkpoint."""
