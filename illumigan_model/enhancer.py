@@ -306,15 +306,15 @@ class Enhancer:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, np.ndarray, Recall | None]:
-            seen = noise.NONE
-            if self.denoise > 0:
-                seen = noise.estimate_noise(frame, spare_fine_grain=not self.temporal)
-            found = np.array(seen, np.float32)
+            seen = noise.estimate_noise(frame, spare_fine_grain=not self.temporal)
+            found, straight = np.array(seen[:-1], np.float32), np.float32(seen.straight)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
+                straight = self._stabilizer.smooth("straight", straight, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            return Noise(*(self.denoise * share * found).tolist()), self._reductions.surroundings(), recall
+            taken_out = Noise(*(self.denoise * share * found).tolist(), straight=float(straight))
+            return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._shared.fused_pass.begin(frame, look, into, keep_grain=not self.temporal)

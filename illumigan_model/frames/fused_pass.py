@@ -220,7 +220,7 @@ class Job:
         with self._looking:
             if self._preparation is None:
                 noise, surroundings, recall = self._look()
-                is_clean = noise == NONE and recall is None
+                is_clean = noise._replace(straight=0.0) == NONE and recall is None
                 how = None if is_clean else plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
                 self._preparation = Preparation(noise, how, recall)
             return self._preparation
@@ -235,7 +235,7 @@ class Job:
 
     def _tones(self, block: Block, preparation: Preparation, scratch: Scratch, grid: np.ndarray) -> Tones:
         tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
-        where, straight = self._where, preparation.noise.rounding
+        where, straight = self._where, preparation.noise.straight
         return Tones(tiles, below, where.spans, where.right, straight, scratch.bends, scratch.lumas, scratch.made)
 
     def _read(

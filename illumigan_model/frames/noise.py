@@ -57,16 +57,17 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how far it is from fine grain, 0..1.
+    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`: `rounding`, however little is denoised.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
     coarse: float = 1.0
+    straight: float = 0.0
 
 
-NONE = Noise(0.0, 0.0, 0.0, 0.0)
+NONE = Noise(0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 class Denoising(NamedTuple):
@@ -131,11 +132,13 @@ def estimate_noise(frame: np.ndarray, *, spare_fine_grain: bool = False) -> Nois
     if reds > TELLING**2 * energy > 0:
         unison = (ALONE - difference / (energy + reds)) / (ALONE - UNISON)
     coarse = min(max(strong, unison, 0.0), 1.0) if spare_fine_grain else 1.0
+    rounding = 1 - min(seen / CERTAIN, 1.0) ** 2
     return Noise(
         sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
-        rounding=1 - min(seen / CERTAIN, 1.0) ** 2,
+        rounding=rounding,
         coarse=coarse,
+        straight=rounding,
     )
 
 

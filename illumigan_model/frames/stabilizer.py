@@ -11,11 +11,12 @@ import numpy as np
 from illumigan_model.frames.succession import SPOILT
 
 CALM_SECONDS = 0.3
+STEADY_SECONDS = 3.0  # for what shows at once where it changes
 NIGHT_LUMA, DAY_LUMA = 0.3, 0.37
 
 
 class Stabilizer:
-    """Smooth what is said of successive frames of one camera: a first-order low pass with a time constant of 0.3 s.
+    """Smooth what is said of successive frames of one camera: a first-order low pass.
 
     Call `begin` once for each frame, then `smooth` for every value of that frame. A value that is remembered but is no
     number any more is dropped, and counted in `restarts` under `SPOILT`.
@@ -24,7 +25,7 @@ class Stabilizer:
     def __init__(self, restarts: Counter[str]) -> None:
         self._restarts = restarts
         self._values: dict[str, np.ndarray] = {}
-        self._weight = 1.0
+        self._weight = self._steady_weight = 1.0
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return what is remembered, for `remember`."""
@@ -43,21 +44,22 @@ class Stabilizer:
         if gap is None:
             self._values.clear()
         else:
-            self._weight = 1 - math.exp(-gap / CALM_SECONDS)
+            self._weight, self._steady_weight = (1 - math.exp(-gap / each) for each in (CALM_SECONDS, STEADY_SECONDS))
 
-    def smooth(self, name: str, value: np.ndarray) -> np.ndarray:
+    def smooth(self, name: str, value: np.ndarray, *, steadily: bool = False) -> np.ndarray:
         """Return this frame's value of that name, smoothed with those of the frames before; it is not to be changed.
 
         Args:
             name: which value it is.
             value: float32, any shape, the same from call to call, finite.
+            steadily: with a time constant of 3 s and not of 0.3 s.
         """
         past = self._values.get(name, value)
         with np.errstate(all="ignore"):  # it is looked at below
-            smoothed = past + (value - past) * np.float32(self._weight)
+            smoothed = np.asarray(past + (value - past) * np.float32(self._steady_weight if steadily else self._weight))
         if not np.isfinite(smoothed).all():
             self._restarts[SPOILT] += 1
-            smoothed = value
+            smoothed = np.asarray(value)
         self._values[name] = smoothed
         return smoothed
 

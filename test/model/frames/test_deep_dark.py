@@ -90,7 +90,7 @@ def test_a_glow_that_fades_into_black_has_no_edges_where_it_is_rounded():
 
 def test_the_first_levels_lie_near_each_other_where_no_noise_hides_that_they_are_whole():
     frame = np.repeat(np.arange(8, dtype=np.uint8), 40)[None, :, None].repeat(64, 0).repeat(3, 2)
-    for noise, least, most in ((NONE, 14, 18), (Noise(0.0, 0.0, rounding=1.0), 3, 9)):
+    for noise, least, most in ((NONE, 14, 18), (Noise(0.0, 0.0, straight=1.0), 3, 9)):
         steps = np.diff(brightened(frame, noise)[32, 20::40].mean(axis=1))
         assert least <= steps[0] <= most
         assert (steps > 2).all()

@@ -384,7 +384,7 @@ def draw(
 
 @njit(**JIT)
 def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out: np.ndarray, n: int) -> None:
-    """Write the enhanced row: x + A (d + u (lift - d)), d = curve(x) - x, lift = curve(y) - y of luminance y.
+    """Write the enhanced row: x + (1 - u) A d + u (1 - max(x)) (curve(y) - y), d = curve(x) - x, y the luminance of x.
 
     Near black, chroma fades.
     """
@@ -393,10 +393,11 @@ def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out
         luma = lumas[0, x]
         weight = F(1) - luma * F(1 / 255)
         lift = made[LUMA, x] - luma
-        sure = unit((max(blue, green, red) - UNSURE) * F(1 / (SURE - UNSURE)))
+        strongest = max(blue, green, red)
+        sure = unit((strongest - UNSURE) * F(1 / (SURE - UNSURE)))
         own = (F(1) - made[LUMA + 1, x]) * sure
         grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
-        alike = grey * luma + (lift - own * lift) * weight
+        alike = grey * luma + (lift - own * lift) * (F(1) - strongest * F(1 / 255))
         own *= weight
         same = F(1) - grey - own
         out[n, 3 * x] = level(blue * same + made[0, x] * own + alike)
