@@ -5,10 +5,11 @@ tone curve per colour. Every pixel of the full frame is looked up in the curves 
 bilinearly as in CLAHE (Zuiderveld 1994), and the change d = curve(x) - x is weighted by attention as in EnlightenGAN
 (arXiv 1906.06972). Each tile also says how far the colours move in unison, u: at 0 each follows its own curve (colours
 grow with the light, right for an underexposed room), at 1 all change by as much as luminance does by a curve of its
-own, the mean of theirs (colours stay, right under a red or sodium lamp, whose channel would else run away). There the
-attention is that to the strongest colour, so that a lit sign does not pale. With y the luminance of x, and A = 1 - y:
+own, the mean of theirs (colours stay, right under a red or sodium lamp, whose channel would else run away). There a
+strong colour counts as lit, too, so that signs do not pale. With y the luminance of x, m its strongest colour,
+A = 1 - y and B = min(A, 1 - m^2):
 
-    out = x + (1 - u) A d + u (1 - max(x)) (curve(y) - y)
+    out = x + (1 - u) A d + u B (curve(y) - y)
 
 Layout of the network, for a thumbnail of 128 x 72:
 
@@ -229,5 +230,6 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     unsure = 1 - ((strongest * 255 - UNSURE) / (SURE - UNSURE)).clamp(0.0, 1.0)
     own = (1 - torch.matmul(rows[:, 3 * KNOTS :], columns)) * (1 - unsure)
     grey = unsure * (lift * (255 / LIFTED)).clamp(0.0, 1.0)
-    lifted = dark * own * change + (1 - strongest) * (1 - own) * lift
+    lit = torch.maximum(1 - dark, strongest * strongest)
+    lifted = dark * own * change + (1 - lit) * (1 - own) * lift
     return image + grey * (1 - dark - image) + lifted, dark

@@ -384,10 +384,7 @@ def draw(
 
 @njit(**JIT)
 def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out: np.ndarray, n: int) -> None:
-    """Write the enhanced row: x + (1 - u) A d + u (1 - max(x)) (curve(y) - y), d = curve(x) - x, y the luminance of x.
-
-    Near black, chroma fades.
-    """
+    """Write the enhanced row, as `generators.curve_grid` says; near black, chroma fades."""
     for x in range(out.shape[1] // 3):
         blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
         luma = lumas[0, x]
@@ -397,7 +394,8 @@ def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out
         sure = unit((strongest - UNSURE) * F(1 / (SURE - UNSURE)))
         own = (F(1) - made[LUMA + 1, x]) * sure
         grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
-        alike = grey * luma + (lift - own * lift) * (F(1) - strongest * F(1 / 255))
+        lit = max(luma * F(1 / 255), strongest * strongest * F(1 / 255**2))
+        alike = grey * luma + (lift - own * lift) * (F(1) - lit)
         own *= weight
         same = F(1) - grey - own
         out[n, 3 * x] = level(blue * same + made[0, x] * own + alike)

@@ -89,7 +89,8 @@ def write(clean: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     unsure = 1 - np.clip((strongest - UNSURE) / (SURE - UNSURE), 0, 1)
     own = (1 - u) * (1 - unsure)
     grey = unsure * np.clip(lift / LIFTED, 0, 1)
-    change = grey * (luma - clean) + (1 - luma / 255) * own * change + (1 - strongest / 255) * (1 - own) * lift
+    lit = np.maximum(luma / 255, (strongest / 255) ** 2)
+    change = grey * (luma - clean) + (1 - luma / 255) * own * change + (1 - lit) * (1 - own) * lift
     enhanced = np.clip(clean + change, 0, 255) + np.float32(0.5)
     out[:] = enhanced.transpose(0, 2, 1).reshape(len(out), -1)
 
