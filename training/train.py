@@ -35,7 +35,7 @@ from illumigan_model.system.files import make_folder, require_writable
 from illumigan_model.weights import find_weights
 from illumigan_training import run_folder
 from illumigan_training.config import check_config, steps_of
-from illumigan_training.data.samples import Batch, Numbers, Sample, SampleSet, stack
+from illumigan_training.data.samples import Batch, Numbers, Sample, SampleSet, require_photos, stack
 from illumigan_training.losses import adversarial
 from illumigan_training.losses import terms as loss_terms
 from illumigan_training.losses.detector_aware import DetectorScores, detector_loss, open_detector_scores
@@ -81,6 +81,7 @@ class Training:
         self.fabric.launch()
         torch.manual_seed(config["seed"])
         torch.set_num_threads(config["threads"])
+        require_photos(config)
         self._build()  # and only then the photos, as reading them takes minutes
         self.first = self._take_up()
         self.samples = SampleSet(config)

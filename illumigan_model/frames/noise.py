@@ -57,7 +57,7 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`: `rounding`, however little is denoised.
+    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`: `rounding`, whatever is denoised.
     """
 
     sigma: float

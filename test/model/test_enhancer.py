@@ -95,6 +95,16 @@ def test_what_a_frame_cannot_be_enhanced_with_is_one_sentence_and_the_next_frame
         assert enhancer.enhance(night).report.bypassed is None
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_what_one_remembers_another_goes_on_with(night, kind):
+    frame = night.astype(kind) * np.iinfo(kind).max // 255
+    with Enhancer() as one, Enhancer() as other:
+        one.enhance(frame, stamp=0.0)
+        other.remember(one.memory())
+        wanted, made = (each.enhance(frame, stamp=0.03) for each in (one, other))
+    np.testing.assert_array_equal(made.image, wanted.image)
+
+
 def test_neither_a_memory_nor_a_runtime_can_be_anything_and_the_next_frame_is_served(enhancer, night):
     for memory in (None, "memory", {}, dict.fromkeys(enhancer.memory()), [1]):
         with pytest.raises(IllumiganError, match=r"memory must be what Enhancer\.memory returned"):

@@ -336,6 +336,7 @@ def test_what_is_missing_is_named_before_a_photo_is_read(config, tmp_path, capsy
         ({"weights": {"features": 1.0}, "features": {**config["features"], "file": "vgg.pt"}}, r"vgg\.pt is missing"),
         ({"steps": "many"}, "a number of epochs"),
         (photos, r"dusk is not a folder"),
+        ({**photos, "start": "begin.safetensors"}, r"dusk is not a folder"),
         ({**pairs, "shares": {"paired": 0.5, "day": 0.5}}, r"lit is not a folder"),
     ]
     for file, sentence in (("nowhere.onnx", r"no detector .*nowhere"), ("damaged.onnx", "cannot be turned")):

@@ -88,6 +88,21 @@ class Photos:
         return max(len(self.normal), len(self.dark), len(self.low))
 
 
+def needed_sources(config: dict[str, Any]) -> tuple[list[str], list[dict[str, Any]]]:
+    """Return the unpaired groups that the samples of a config need, "normal" and "dark", and the sources of pairs."""
+    needed = {kind for kind, share in config["shares"].items() if share}
+    unpaired = [group for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})) if needed & kinds]
+    return unpaired, config["paired"] if "paired" in needed else []
+
+
+def require_photos(config: dict[str, Any]) -> None:
+    """Raise IllumiganError where a folder of photos is missing or empty, before anything that takes time."""
+    unpaired, pairs_of = needed_sources(config)
+    halves = [{**source, "folder": source[half]} for source in pairs_of for half in ("low", "high")]
+    for source in [*(source for group in unpaired for source in config[group]), *halves]:
+        list_images(source, Path(config["root"]).expanduser())
+
+
 def read_photos(config: dict[str, Any]) -> Photos:
     """Read the photos that a training config's samples need.
 
@@ -95,12 +110,7 @@ def read_photos(config: dict[str, Any]) -> Photos:
         IllumiganError: a folder is missing, or one that is needed has no photo that can be used.
     """
     root, crop = Path(config["root"]).expanduser(), tuple(config["crop"])
-    needed = {kind for kind, share in config["shares"].items() if share}
-    unpaired = [group for group, kinds in (("normal", set(KINDS) - {"paired"}), ("dark", {"dark"})) if needed & kinds]
-    pairs_of = config["paired"] if "paired" in needed else []
-    halves_of = [{**source, "folder": source[half]} for source in pairs_of for half in ("low", "high")]
-    for source in [*(source for group in unpaired for source in config[group]), *halves_of]:
-        list_images(source, root)  # so that a folder that is missing is told before the others are read
+    unpaired, pairs_of = needed_sources(config)
     groups: dict[str, Sequence[Photo]] = {"normal": [], "dark": []}
     manifest: list[Entry] = []
     for group in unpaired:

@@ -105,6 +105,14 @@ def test_any_size_of_frame_has_its_graph(generators, frames):
         assert np.abs(attention[0] - levels[1]).max() < 1
 
 
+@pytest.mark.parametrize("graph", sorted(weights.FOLDER.glob("*.onnx")), ids=lambda graph: graph.stem)
+def test_shipped_graphs_say_what_they_are_and_under_which_licence(graph):
+    facts = facts_of(onnx.load(graph))
+    assert facts["model"] == graph.stem
+    assert facts["licence"] in (graph.with_suffix(".md")).read_text()
+    assert f"{facts['checkpoint_sha256']}  {graph.stem}.safetensors" in graph.with_suffix(".sha256").read_text()
+
+
 def test_facts_travel_in_the_file(tmp_path):
     export_onnx("curve_grid", tmp_path / "full.onnx", "full", "64x48", "fp16")
     model = onnx.load(tmp_path / "full.onnx")

@@ -123,3 +123,29 @@ def test_chroma_fades_near_black_and_lit_things_keep_their_colours():
     for colour, shade in ((red, (4, 4, 30)), (green, (6, 20, 3))):
         wanted = np.sqrt(np.array(shade) / 255) * 255
         assert np.ptp(colour) > 0.9 * np.ptp(wanted)
+
+
+def test_the_deep_dark_does_not_pump_where_noise_comes_and_goes():
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[0:180, 0:320]
+    scene = 1 + 8 * (x // 40) / 7 + 0 * y
+    with Enhancer("curve_grid_detect", "torch", daylight_gate=False) as enhancer:
+        dim = []
+        for i in range(120):
+            noise = rng.normal(0, 0.3 * (i // 15 % 2), (180, 320, 3))
+            frame = np.clip(np.round(scene[:, :, None] + noise), 0, 255).astype(np.uint8)
+            dim.append(enhancer.enhance(frame, stamp=i / 30).image[:, 5:35].mean())
+    assert np.ptp(dim[60:]) < 6
+
+
+def test_near_black_is_as_bright_however_much_is_denoised_and_rises_with_the_strength():
+    frame = np.repeat(np.arange(1, 9, dtype=np.uint8), 40)[None, :, None].repeat(180, 0).repeat(3, 2)
+    with Enhancer("curve_grid_detect", "torch", temporal=False, daylight_gate=False) as enhancer:
+        made = []
+        for enhancer.denoise in (0.0, 0.5, 1.0):
+            made.append(enhancer.enhance(frame).image[90, 20::40].mean(axis=1))
+        assert np.ptp(made, axis=0).max() < 4
+        rising = []
+        for enhancer.strength in (0.2, 0.4, 0.6, 0.8, 1.0):
+            rising.append(enhancer.enhance(frame).image[90, 20::40].mean(axis=1))
+        assert (np.diff(rising, axis=0) >= -0.5).all()
