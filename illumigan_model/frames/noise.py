@@ -36,6 +36,7 @@ FAINT, STRONG = 0.4, 0.7
 # grain is not, and rounding to whole levels, 1/12 of a level's square, is in what is seen of it.
 UNISON, ALONE = 0.1, 0.4
 ROUNDED = 1 / 12
+STRAIGHTEST = 0.7  # `Tones.straight` where no noise hides whole levels: the first three lie about evenly then
 TELLING = 0.5  # red needs so much of green's noise to be compared with it
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
@@ -57,7 +58,7 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`: `rounding`, whatever is denoised.
+    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`, whatever is denoised.
     """
 
     sigma: float
@@ -138,7 +139,7 @@ def estimate_noise(frame: np.ndarray, *, spare_fine_grain: bool = False) -> Nois
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
         rounding=rounding,
         coarse=coarse,
-        straight=rounding,
+        straight=STRAIGHTEST * rounding,
     )
 
 

@@ -35,7 +35,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from illumigan_model.attention import attention, luminance
+from illumigan_model.attention import luminance
 from illumigan_model.frames.curves import GRID_WH, KNOTS, LIFTED, SURE, THUMBNAIL_WH, UNSURE
 
 __all__ = ["GRID_WH", "KNOTS", "THUMBNAIL_WH", "CurveGrid", "CurveGridConfig", "apply_curves"]
@@ -213,12 +213,13 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     Returns:
         (enhanced image N x 3 x H x W, in [0, 1] but for a little overshoot; attention map N x 1 x H x W in [0, 1]).
     """
-    dark = attention(image)
+    light = luminance(image)  # and not 1 - dark, which in half precision has no shades near black
+    dark = 1.0 - light
     # Bilinear upsampling as two matrix products: its backward pass is many times faster on a CPU. One knot at a time:
     # 25 maps of full size never exist together.
     rows = torch.matmul(linear_matrix(curves.shape[2], image.shape[2], image.device).to(image), curves)
     columns = linear_matrix(curves.shape[3], image.shape[3], image.device).to(image).t()
-    shades = torch.cat([image, 1 - dark], dim=1)
+    shades = torch.cat([image, light], dim=1)
     position = (KNOTS - 1) * torch.sqrt(shades.clamp(0.0, 1.0) + 1e-8)
     change = -shades
     for knot in range(KNOTS):
@@ -230,6 +231,6 @@ def apply_curves(image: Tensor, curves: Tensor) -> tuple[Tensor, Tensor]:
     unsure = 1 - ((strongest * 255 - UNSURE) / (SURE - UNSURE)).clamp(0.0, 1.0)
     own = (1 - torch.matmul(rows[:, 3 * KNOTS :], columns)) * (1 - unsure)
     grey = unsure * (lift * (255 / LIFTED)).clamp(0.0, 1.0)
-    lit = torch.maximum(1 - dark, strongest * strongest)
+    lit = torch.maximum(light, strongest * strongest)
     lifted = dark * own * change + (1 - lit) * (1 - own) * lift
-    return image + grey * (1 - dark - image) + lifted, dark
+    return image + grey * (light - image) + lifted, dark
