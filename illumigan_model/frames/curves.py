@@ -23,7 +23,7 @@ THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
-UNSURE, SURE = 6.0, 20.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+UNSURE, SURE = 4.0, 20.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
 STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 

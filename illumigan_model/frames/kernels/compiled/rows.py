@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
-UNSURE, SURE, LIFTED = F(6), F(20), F(16)  # as in `frames.curves`
+UNSURE, SURE, LIFTED = F(4), F(20), F(16)  # as in `frames.curves`
 KNOTS = 8
 LUMA = 3  # beside B, G, R: which curve is that of luminance
 EACH = (LUMA + 1) * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
