@@ -313,7 +313,8 @@ class Enhancer:
                 straight = self._stabilizer.smooth("straight", straight, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            taken_out = Noise(*(self.denoise * share * found).tolist(), min(max(float(straight), 0.0), 1.0))
+            sigma, blocks, rounding, coarse = (self.denoise * share * found).tolist()
+            taken_out = Noise(sigma, blocks, rounding, coarse, min(max(float(straight), 0.0), 1.0))
             return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
