@@ -5,7 +5,7 @@ blended once for all of it; between two tiles, a span, each pixel then costs a s
 from the left tile to the right one. `fused_pass` does this with a whole frame.
 
 One thing is added. At black, a root is so steep that the first levels lie far apart in the result. Noise hides that;
-where there is none, what lay between two levels is lost to rounding, and curves are straight up to their first knot.
+where there is none, what lay between two levels is lost to rounding, and curves begin straight.
 """
 
 from __future__ import annotations

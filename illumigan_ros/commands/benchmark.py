@@ -58,8 +58,8 @@ def command(
         benchmark_node(scenario or [], seconds, plot, as_json)
         return
     if bag is not None:
-        names = ("size", "image", "threads", "plot", "scenario")
-        refuse_given(context, names, "--bag has a bag of its own, and figures that are not drawn")
+        refuse_given(context, ("size", "image", "threads", "scenario"), "--bag has a bag of its own")
+        refuse_given(context, ("plot",), "The figures of --bag are not drawn")
         require_positive("--seconds", seconds)
         benchmark_bag(bag, seconds, model, runtime, as_json)
         return
