@@ -2,7 +2,7 @@
 
 From top to bottom: small numbers (level, unit, clamp); what a row holds and what surrounds it (split, part, enlarge);
 denoising (smooth, copy, deblock, recolour); tone curves (knot to draw) and what is made of them (change); and the
-kernels that go through these row by row: unpack, clean, enhance. They are in one file, as compiled code is kept by file.
+kernels that go through these row by row: unpack, clean, enhance. They share a file, as compiled code is kept by file.
 
 Arrays, all of the n rows at hand: `out` uint8 n x 3W (B, G, R interleaved), `attention` uint8 n x W; `frame` is all of
 it, uint8 H x 3W, `mean` float32 (H // 4) x 3 (W // 4). Between reading and writing, rows are planar: `levels` float32
