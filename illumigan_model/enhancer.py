@@ -306,15 +306,15 @@ class Enhancer:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, np.ndarray, Recall | None]:
-            seen = noise.estimate_noise(frame, spare_fine_grain=not self.temporal)
+            seen = noise.estimate_noise(frame)
             found, straight = np.array(seen[:-1], np.float32), np.float32(seen.straight)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
                 straight = self._stabilizer.smooth("straight", straight, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            sigma, blocks, rounding, coarse = (self.denoise * share * found).tolist()
-            taken_out = Noise(sigma, blocks, rounding, coarse, min(max(float(straight), 0.0), 1.0))
+            sigma, blocks, rounding = (self.denoise * share * found).tolist()
+            taken_out = Noise(sigma, blocks, rounding, min(max(float(straight), 0.0), 1.0))
             return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock

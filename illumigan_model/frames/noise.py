@@ -23,21 +23,17 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
+PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
-# painted. In a video it would flicker. Of fine grain it keeps more.
-GRAIN, FINE_GRAIN = 0.1, 0.6
-# Levels of noise that are there beyond what is seen, unless it is fine grain; all of it where CERTAIN levels are seen,
-# and below that less by the square, as it may be texture.
+# painted. In a video it would flicker. Of faint grain it keeps more.
+GRAIN, FAINT_GRAIN = 0.1, 0.6
+# Grain is faint up to FAINT levels, and not from STRONG ones on, which show, brightened tenfold. What is faint may as
+# well be texture.
+FAINT, STRONG = 0.5, 0.8
+# Levels of noise that are there beyond what is seen, but for faint grain that is kept; all of it where CERTAIN levels
+# are seen, and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
-# Grain is fine up to FAINT levels, and not from STRONG ones on, which show, brightened tenfold.
-FAINT, STRONG = 0.4, 0.7
-# Share of the energy of red's and green's noise that is in their difference: 0 if they depart in unison, 1 if each does
-# by itself. A codec keeps hardly more than brightness, so that what it has left of noise is in unison, and coarse. Fine
-# grain is not, and rounding to whole levels, 1/12 of a level's square, is in what is seen of it.
-UNISON, ALONE = 0.1, 0.4
-ROUNDED = 1 / 12
 STRAIGHTEST = 0.7  # `Tones.straight` where no noise hides whole levels: the first three lie about evenly then
-TELLING = 0.5  # red needs so much of green's noise to be compared with it
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
@@ -58,17 +54,16 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `coarse` how far it is from fine grain, 0..1; `straight` is that of `Tones`, whatever is denoised.
+    `straight` is that of `Tones`, whatever is denoised.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
-    coarse: float = 1.0
     straight: float = 0.0
 
 
-NONE = Noise(0.0, 0.0, 0.0, 0.0, 0.0)
+NONE = Noise(0.0, 0.0)
 
 
 class Denoising(NamedTuple):
@@ -92,53 +87,46 @@ class Denoising(NamedTuple):
 
 def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
-    sigma = noise.sigma + HIDDEN * noise.coarse * min(noise.sigma / CERTAIN, 1.0) ** 2
-    grain = GRAIN + (1 - noise.coarse) * (FINE_GRAIN - GRAIN)
+    faint = min(max((STRONG - noise.sigma) / (STRONG - FAINT), 0.0), 1.0) if keep_grain else 0.0
+    sigma = noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
     return Denoising(
         mean=as_rows(surroundings),
-        luma_reach=LUMA_REACH * sigma,
+        luma_reach=(PICTURE_REACH if keep_grain else LUMA_REACH) * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
-        taken=1 - grain if keep_grain else 1.0,
+        taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
         blocks=BLOCK_REACH * noise.blocks,
         rounding=ROUNDING_REACH * noise.rounding,
     )
 
 
-def estimate_noise(frame: np.ndarray, *, spare_fine_grain: bool = False) -> Noise:
+def estimate_noise(frame: np.ndarray) -> Noise:
     """Return how noisy a frame is, from short pieces of some of its rows: the flattest of the dark ones.
 
     Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
     is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
     their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
-    Whether one has made the noise coarse the colours tell, see `UNISON`; a picture by itself may look better with what
-    is not, a stream does not, and is taken for coarse.
     """
     height, width = frame.shape[:2]
     step = max(height // SAMPLED_ROWS, 1)
     rows = np.arange(step // 2, height, step)
-    pieces = np.empty((5, len(rows), max(width - MARGIN - 4, 0) // PIECE), np.int64)
+    pieces = np.empty((3, len(rows), max(width - MARGIN - 4, 0) // PIECE), np.int64)
     steps = np.empty(10, np.int64)
     if not pieces.size:
         return NONE
     open_kernels().noise.survey(as_rows(frame), rows, PIECE * DARK, pieces, steps)
-    levels, near, far, red, apart = pieces.reshape(5, -1)
+    levels, near, far = pieces.reshape(3, -1)
     dark = smallest(levels, DARKER)
     is_dark = (levels >= max(smallest(levels, BLACKEST), min(CUT, dark // 2))) & (levels <= dark)
     is_flat = is_dark & (far <= smallest(far[is_dark], FLATTEST))
-    energy, wide, reds, difference = (mean_square(of[is_flat]) for of in (near, far, red, apart))
+    energy, wide = (mean_square(of[is_flat]) for of in (near, far))
     seen = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
-    strong, unison = (seen - FAINT) / (STRONG - FAINT), 1.0
-    if reds > TELLING**2 * energy > 0:
-        unison = (ALONE - difference / (energy + reds)) / (ALONE - UNISON)
-    coarse = min(max(strong, unison, 0.0), 1.0) if spare_fine_grain else 1.0
     rounding = 1 - min(seen / CERTAIN, 1.0) ** 2
     return Noise(
-        sigma=math.sqrt(max(seen**2 - (1 - coarse) * UNBIAS**2 * ROUNDED, 0)),
+        sigma=seen,
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
         rounding=rounding,
-        coarse=coarse,
         straight=STRAIGHTEST * rounding,
     )
 

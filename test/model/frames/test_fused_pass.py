@@ -31,7 +31,7 @@ def surroundings_of(frame):
 
 def begin(fused, frame, sigma, rounding=0.0):
     return fused.begin(
-        frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding, 1.0, rounding), surroundings_of(frame), None)
+        frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding, rounding), surroundings_of(frame), None)
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 def survey(frame: np.ndarray, rows: np.ndarray, dark: int, pieces: np.ndarray, steps: np.ndarray) -> None:
     """Write what `noise.estimate_noise` wants to know of green along some rows, piece of 16 pixels by piece."""
-    green, red = (frame[rows, colour::3].astype(np.int64) for colour in (1, 2))
+    green = frame[rows, 1::3].astype(np.int64)
     end = 8 + 16 * pieces.shape[2]
     here = green[:, 8:end]
 
@@ -15,8 +15,8 @@ def survey(frame: np.ndarray, rows: np.ndarray, dark: int, pieces: np.ndarray, s
         return of.reshape(*pieces.shape[1:], 16)
 
     pieces[0] = cut(here).sum(-1)
-    for at, levels, far in ((1, green, 1), (2, green, 4), (3, red, 1), (4, red - green, 1)):
-        bends = levels[:, 8 - far : end - far] + levels[:, 8 + far : end + far] - 2 * levels[:, 8:end]
+    for at, far in ((1, 1), (2, 4)):
+        bends = green[:, 8 - far : end - far] + green[:, 8 + far : end + far] - 2 * here
         pieces[at] = cut(np.abs(bends)).sum(-1)
     own = cut(np.abs(here - green[:, 7 : end - 1]))[pieces[0] < dark]
     steps[:8] = own.reshape(-1, 8).sum(0)
