@@ -220,12 +220,14 @@ class Enhancer:
         Raises:
             IllumiganError: it is not what `memory` returned.
         """
-        is_of_arrays = isinstance(memory, Mapping) and all(isinstance(array, np.ndarray) for array in memory.values())
-        if not is_of_arrays or "succession.reasons" not in memory:
-            raise IllumiganError(f"memory must be what Enhancer.memory returned, and not this {type(memory).__name__}.")
-        for part, one in self._remembering():
-            own = {name.partition(".")[2]: array for name, array in memory.items() if name.startswith(f"{part}.")}
-            one.remember(own)
+        try:
+            for part, one in self._remembering():
+                own = {name.partition(".")[2]: array for name, array in memory.items() if name.startswith(f"{part}.")}
+                one.remember(own)
+        except (AttributeError, KeyError, TypeError, ValueError):
+            self.reset()
+            what = type(memory).__name__
+            raise IllumiganError(f"memory must be what Enhancer.memory returned, and not this {what}.") from None
         self._kept_answer = None
 
     def _remembering(self) -> tuple[tuple[str, Succession | Stabilizer | PastLuminance], ...]:
@@ -303,7 +305,7 @@ class Enhancer:
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
+        over_time = float(self.denoise_over_time) if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, np.ndarray, Recall | None]:
             seen = noise.estimate_noise(frame)
@@ -443,5 +445,14 @@ def _number_of_threads(threads: int) -> int:
 def _require_seconds(**times: float | None) -> None:
     """Raise IllumiganError, with its name, for a time that is given and no number."""
     for name, value in times.items():
-        if not isinstance(value, Real | None):
-            raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {value!r}.")
+        if not isinstance(value, Real | None) or _is_beyond_floats(value):
+            raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {value!r:.40}.")
+
+
+def _is_beyond_floats(value: Real | None) -> bool:
+    """Return whether this is a number so large that no float stands for it."""
+    try:
+        float(value or 0)
+    except OverflowError:
+        return True
+    return False

@@ -55,9 +55,12 @@ class Stabilizer:
             steadily: with a time constant of 3 s and not of 0.3 s.
         """
         past = self._values.get(name, value)
-        with np.errstate(all="ignore"):  # it is looked at below
-            smoothed = np.asarray(past + (value - past) * np.float32(self._steady_weight if steadily else self._weight))
-        if not np.isfinite(smoothed).all():
+        smoothed = None
+        if past.shape == value.shape:
+            with np.errstate(all="ignore"):  # it is looked at below
+                share = np.float32(self._steady_weight if steadily else self._weight)
+                smoothed = np.asarray(past + (value - past) * share)
+        if smoothed is None or not np.isfinite(smoothed).all():
             self._restarts[SPOILT] += 1
             smoothed = np.asarray(value)
         self._values[name] = smoothed

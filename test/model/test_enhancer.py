@@ -1,3 +1,5 @@
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -81,7 +83,7 @@ def test_a_model_may_be_a_path_and_threads_a_number_of_numpy():
 @pytest.mark.parametrize(
     ("name", "wrong", "sentence"),
     [
-        ("stamp", ["now", [1.0], 1j], "stamp must be a number of seconds, or None"),
+        ("stamp", ["now", [1.0], 1j, 10**400], "stamp must be a number of seconds, or None"),
         ("arrived", ["now", [1.0]], "arrived must be a number of seconds, or None"),
         ("into", ["memory", [1]], "into must be a uint8 array"),
     ],
@@ -106,12 +108,24 @@ def test_what_one_remembers_another_goes_on_with(night, kind):
 
 
 def test_neither_a_memory_nor_a_runtime_can_be_anything_and_the_next_frame_is_served(enhancer, night):
-    for memory in (None, "memory", {}, dict.fromkeys(enhancer.memory()), [1]):
+    one_lost = {name: array for name, array in enhancer.memory().items() if name != "succession.counts"}
+    for memory in (None, "memory", {}, dict.fromkeys(enhancer.memory()), [1], one_lost):
         with pytest.raises(IllumiganError, match=r"memory must be what Enhancer\.memory returned"):
             enhancer.remember(memory)
     with pytest.raises(ModelError, match=r"runtime must be what .*open_runtime returned, not 'openvino'"):
         enhancer.change_runtime("openvino", [])
     assert enhancer.enhance(night).report.bypassed is None
+
+
+def test_a_share_may_be_any_kind_of_number(enhancer, night):
+    halves = (0.5, Fraction(1, 2), np.float16(0.5))
+    made = []
+    for half in halves:
+        enhancer.reset()
+        enhancer.denoise_over_time = enhancer.denoise = enhancer.strength = half
+        made.append([enhancer.enhance(night, stamp=stamp).image for stamp in (0.0, 0.03)][1])
+    enhancer.denoise_over_time = enhancer.denoise = enhancer.strength = 1.0
+    np.testing.assert_array_equal(made[1:], made[:1] * 2)
 
 
 def test_views_are_taken_like_copies(night):

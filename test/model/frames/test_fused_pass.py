@@ -30,9 +30,7 @@ def surroundings_of(frame):
 
 
 def begin(fused, frame, sigma, rounding=0.0):
-    return fused.begin(
-        frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding, rounding), surroundings_of(frame), None)
-    )
+    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding, rounding), surroundings_of(frame), None))
 
 
 def enhance(frame, grid, noise=0.0, threads=2, rounding=0.0):

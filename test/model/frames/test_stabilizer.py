@@ -43,6 +43,14 @@ def test_a_memory_that_is_no_number_any_more_is_dropped_and_counted(nonsense):
     assert restarts[SPOILT] == told
 
 
+def test_a_memory_of_another_shape_is_dropped_and_counted():
+    restarts = Counter()
+    stabilizer = Stabilizer(restarts)
+    stabilizer.remember({"value": np.zeros(4, np.float32)})
+    assert follow(stabilizer, [0.25, 0.5]).tolist() == [0.25, 0.5]
+    assert restarts[SPOILT] == 1
+
+
 def test_the_gate_fades_from_night_to_day():
     shares = [night_share(luma) for luma in np.linspace(0, 1, 101)]
     assert shares[0] == 1
