@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -184,7 +185,7 @@ class Enhancer:
         clock = Stopwatch()
         self.curves = None
         self._require_shares()
-        _require_seconds(stamp=stamp, arrived=arrived)
+        stamp, arrived = _seconds("stamp", stamp), _seconds("arrived", arrived)
         if not isinstance(into, np.ndarray | None):
             raise FrameError(f"into must be a uint8 array, as large as the frame, or None, not {into!r}.")
         given = check_frame(bgr)
@@ -218,17 +219,20 @@ class Enhancer:
         """Go on as if the frames of which `memory` was returned had been enhanced here, by the same model.
 
         Raises:
-            IllumiganError: it is not what `memory` returned.
+            IllumiganError: it is not what `memory` returned; what was remembered here stays.
         """
+        before = self.memory()
         try:
-            for part, one in self._remembering():
-                own = {name.partition(".")[2]: array for name, array in memory.items() if name.startswith(f"{part}.")}
-                one.remember(own)
-        except (AttributeError, KeyError, TypeError, ValueError):
-            self.reset()
+            self._go_on_from(memory)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            self._go_on_from(before)
             what = type(memory).__name__
             raise IllumiganError(f"memory must be what Enhancer.memory returned, and not this {what}.") from None
         self._kept_answer = None
+
+    def _go_on_from(self, memory: Mapping[str, np.ndarray]) -> None:
+        for part, one in self._remembering():
+            one.remember({name.partition(".")[2]: of for name, of in memory.items() if name.startswith(f"{part}.")})
 
     def _remembering(self) -> tuple[tuple[str, Succession | Stabilizer | PastLuminance], ...]:
         return ("succession", self._succession), ("stabilizer", self._stabilizer), ("past", self._past)
@@ -305,18 +309,17 @@ class Enhancer:
     def _enhance_by_curves(
         self, frame: np.ndarray, thumbnail: np.ndarray, share: float, clock: Stopwatch, into: np.ndarray | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        over_time = float(self.denoise_over_time) if self.temporal and self.denoise > 0 else 0.0
+        over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, np.ndarray, Recall | None]:
             seen = noise.estimate_noise(frame)
-            found, straight = np.array(seen[:-1], np.float32), np.float32(seen.straight)
+            found, straight = np.array(seen[:3], np.float32), np.float32(seen.straight)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
                 straight = self._stabilizer.smooth("straight", straight, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            sigma, blocks, rounding = (self.denoise * share * found).tolist()
-            taken_out = Noise(sigma, blocks, rounding, min(max(float(straight), 0.0), 1.0))
+            taken_out = Noise(*found.tolist(), min(max(float(straight), 0.0), 1.0), self.denoise * share)
             return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
@@ -407,10 +410,12 @@ class Enhancer:
         return Report(self.runtime, clock.finish(), bypassed, luma_in, luma_out, failure, restarts)
 
     def _require_shares(self) -> None:
+        """Make floats of the shares, which may be set to any kind of number; raise IllumiganError if one is none."""
         for name in ("strength", "denoise", "denoise_over_time"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 <= float(value) <= 1):
-                raise IllumiganError(f"{name} must be a number from 0 to 1, not {value}.")
+            if not (isinstance(value, Real) and 0 <= value <= 1):
+                raise IllumiganError(f"{name} must be a number from 0 to 1, not {_shown(value)}.")
+            setattr(self, name, float(value))
 
     def _warm_up(self) -> None:
         """Run on a dark ramp what a frame goes through beside the network, so that kernels get compiled now."""
@@ -442,17 +447,20 @@ def _number_of_threads(threads: int) -> int:
     return int(threads)
 
 
-def _require_seconds(**times: float | None) -> None:
-    """Raise IllumiganError, with its name, for a time that is given and no number."""
-    for name, value in times.items():
-        if not isinstance(value, Real | None) or _is_beyond_floats(value):
-            raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {value!r:.40}.")
-
-
-def _is_beyond_floats(value: Real | None) -> bool:
-    """Return whether this is a number so large that no float stands for it."""
+def _seconds(name: str, value: float | None) -> float | None:
+    """Return a time that was given, of whatever kind of number; raises IllumiganError, with its name, if it is none."""
     try:
-        float(value or 0)
+        if value is None or isinstance(value, Real):
+            return None if value is None else float(value)
     except OverflowError:
-        return True
-    return False
+        pass
+    raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {_shown(value)}.")
+
+
+def _shown(value: object) -> str:
+    """Return what was given as one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return f"so large a number ({type(value).__name__})"
+    return textwrap.shorten(text, 60) if " " in text else text[:60]

@@ -19,7 +19,7 @@ import numpy as np
 from illumigan_model.frames import curves
 from illumigan_model.frames.curves import GRID_WH, KNOTS, Block, Tones
 from illumigan_model.frames.kernels import as_rows, open_kernels
-from illumigan_model.frames.noise import NONE, Denoising, Noise, plan_denoising
+from illumigan_model.frames.noise import Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
 from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
 
@@ -220,7 +220,7 @@ class Job:
         with self._looking:
             if self._preparation is None:
                 noise, surroundings, recall = self._look()
-                is_clean = noise._replace(straight=0.0) == NONE and recall is None
+                is_clean = noise.share * max(noise[:3]) == 0 and recall is None
                 how = None if is_clean else plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
                 self._preparation = Preparation(noise, how, recall)
             return self._preparation

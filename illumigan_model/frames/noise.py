@@ -29,8 +29,8 @@ PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is l
 GRAIN, FAINT_GRAIN = 0.1, 0.6
 # Grain is faint up to FAINT levels, and not from STRONG ones on, which show, brightened tenfold. What is faint may as
 # well be texture.
-FAINT, STRONG = 0.5, 0.8
-# Levels of noise that are there beyond what is seen, but for faint grain that is kept; all of it where CERTAIN levels
+FAINT, STRONG = 0.5, 1.0
+# Levels of noise that are there beyond what is seen, but for faint grain of a picture; all of it where CERTAIN levels
 # are seen, and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
 STRAIGHTEST = 0.7  # `Tones.straight` where no noise hides whole levels: the first three lie about evenly then
@@ -54,13 +54,14 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `straight` is that of `Tones`, whatever is denoised.
+    `straight` is that of `Tones`, whatever is denoised. Of all the others the `share` 0..1 is to be taken out.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
     straight: float = 0.0
+    share: float = 1.0
 
 
 NONE = Noise(0.0, 0.0)
@@ -88,15 +89,16 @@ class Denoising(NamedTuple):
 def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
     faint = min(max((STRONG - noise.sigma) / (STRONG - FAINT), 0.0), 1.0) if keep_grain else 0.0
-    sigma = noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
+    sigma = noise.share * (noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2)
+    blocks = noise.share * noise.blocks
     return Denoising(
         mean=as_rows(surroundings),
         luma_reach=(PICTURE_REACH if keep_grain else LUMA_REACH) * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
-        chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * noise.blocks,
-        blocks=BLOCK_REACH * noise.blocks,
-        rounding=ROUNDING_REACH * noise.rounding,
+        chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
+        blocks=BLOCK_REACH * blocks,
+        rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
 
 

@@ -72,10 +72,10 @@ class PastLuminance:
         """Go on where another one was, by what its `memory` returned."""
         self.forget()
         if memory:
-            self._past, self._seen = memory["past"].copy(), memory["seen"]
+            self._past, self._seen = memory["past"].astype(np.uint16), memory["seen"].astype(np.float32)
             self._present = np.zeros_like(self._past)
-            frames, self._age = memory["counts"].tolist()
-            self._frames = int(frames)
+            frames, self._age = memory["counts"].astype(float).tolist()
+            self._frames = max(int(frames), 0)
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.
@@ -100,7 +100,7 @@ class PastLuminance:
             self._restarts[SPOILT] += 1
             self.forget()
             sigma = 0.0
-        if self._frames == 0 or self._past.shape != size:
+        if self._frames == 0 or self._past.shape != size or self._seen.shape != lights.shape:
             self.forget()
             self._past, self._present = np.zeros(size, np.uint16), np.zeros(size, np.uint16)
             self._seen = lights

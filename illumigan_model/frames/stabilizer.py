@@ -19,7 +19,7 @@ class Stabilizer:
     """Smooth what is said of successive frames of one camera: a first-order low pass.
 
     Call `begin` once for each frame, then `smooth` for every value of that frame. A value that is remembered but is no
-    number any more is dropped, and counted in `restarts` under `SPOILT`.
+    number any more, or of another shape, is dropped, and counted in `restarts` under `SPOILT`.
     """
 
     def __init__(self, restarts: Counter[str]) -> None:
@@ -28,12 +28,12 @@ class Stabilizer:
         self._weight = self._steady_weight = 1.0
 
     def memory(self) -> dict[str, np.ndarray]:
-        """Return what is remembered, for `remember`."""
-        return dict(self._values)
+        """Return what is remembered, for `remember`; the arrays are copies."""
+        return {name: value.copy() for name, value in self._values.items()}
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Go on where another one was, by what its `memory` returned."""
-        self._values = dict(memory)
+        self._values = {name: value.astype(np.float32) for name, value in memory.items()}
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.

@@ -75,17 +75,18 @@ class Succession:
         """Go on where another one was, by what its `memory` returned."""
         self.reset()
         self.restarts.clear()
-        self.restarts.update(dict(zip(memory["reasons"].tolist(), memory["counts"].tolist(), strict=True)))
+        counts = [int(count) for count in memory["counts"].tolist()]
+        self.restarts.update(dict(zip(memory["reasons"].tolist(), counts, strict=True)))
         if "moment" in memory:
-            stamp, arrived = memory["moment"].tolist()
+            stamp, arrived = memory["moment"].astype(float).tolist()
             self._moment = Moment(None if math.isnan(stamp) else stamp, arrived)
-            self._thumbnail = memory["thumbnail"]
+            self._thumbnail = memory["thumbnail"].astype(np.uint8)
 
     def follow(self, thumbnail: np.ndarray, stamp: float | None, arrived: float) -> float | None:
         """Take note of the next frame.
 
         Args:
-            thumbnail: uint8, any shape, the same from call to call: tells a scene cut.
+            thumbnail: uint8, any shape, the same from call to call, else it is counted as spoilt: tells a scene cut.
             stamp: the camera's time in seconds; None, or what is no finite number, where it gave none.
             arrived: seconds on a clock that only ever goes on.
 
@@ -97,6 +98,9 @@ class Succession:
         before, self._moment = self._moment, now
         seen, self._thumbnail = self._thumbnail, thumbnail
         if before is None or seen is None:
+            return None
+        if seen.shape != thumbnail.shape:
+            self.restarts[SPOILT] += 1
             return None
         gap = seconds_between(before, now)
         if gap is None:

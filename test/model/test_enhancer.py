@@ -83,7 +83,7 @@ def test_a_model_may_be_a_path_and_threads_a_number_of_numpy():
 @pytest.mark.parametrize(
     ("name", "wrong", "sentence"),
     [
-        ("stamp", ["now", [1.0], 1j, 10**400], "stamp must be a number of seconds, or None"),
+        ("stamp", ["now", [1.0], 1j, 10**400, 10**5000], "stamp must be a number of seconds, or None"),
         ("arrived", ["now", [1.0]], "arrived must be a number of seconds, or None"),
         ("into", ["memory", [1]], "into must be a uint8 array"),
     ],
@@ -108,13 +108,31 @@ def test_what_one_remembers_another_goes_on_with(night, kind):
 
 
 def test_neither_a_memory_nor_a_runtime_can_be_anything_and_the_next_frame_is_served(enhancer, night):
-    one_lost = {name: array for name, array in enhancer.memory().items() if name != "succession.counts"}
-    for memory in (None, "memory", {}, dict.fromkeys(enhancer.memory()), [1], one_lost):
+    for stamp in (0.0, 0.03, 9.0):
+        enhancer.enhance(night, stamp=stamp)
+    kept = enhancer.memory()
+    one_lost = {name: array for name, array in kept.items() if name != "succession.counts"}
+    wrong = [{**kept, name: value} for name in kept for value in (None, 1.0, [1, 2], np.array(["a", "b"]))]
+    wrong += [{**kept, "past.counts": np.array([np.inf, 0])}, {**kept, "succession.moment": np.zeros(3)}]
+    for memory in (None, "memory", {}, dict.fromkeys(kept), [1], one_lost, *wrong):
         with pytest.raises(IllumiganError, match=r"memory must be what Enhancer\.memory returned"):
             enhancer.remember(memory)
+        assert all((array == kept[name]).all() for name, array in enhancer.memory().items())
     with pytest.raises(ModelError, match=r"runtime must be what .*open_runtime returned, not 'openvino'"):
         enhancer.change_runtime("openvino", [])
     assert enhancer.enhance(night).report.bypassed is None
+
+
+def test_what_is_remembered_in_other_shapes_is_dropped_and_counted(enhancer, night):
+    enhancer.enhance(night, stamp=0.0)
+    kept = enhancer.memory()
+    for name in kept.keys() - {"succession.reasons", "succession.counts", "succession.moment", "past.counts"}:
+        enhancer.remember({**kept, name: np.zeros((2, 3), kept[name].dtype)})
+        made = enhancer.enhance(night, stamp=0.03)
+        assert made.report.bypassed is None
+        assert name.startswith("past.") or made.report.restarts["spoilt memory"] == 1
+    enhancer.remember({**kept, "past.counts": np.array([-1, 0])})
+    assert enhancer.enhance(night, stamp=0.03).report.bypassed is None
 
 
 def test_a_share_may_be_any_kind_of_number(enhancer, night):

@@ -21,9 +21,9 @@ def denoised():
     same = np.broadcast_to(np.vstack([curves.IDENTITY, [[[0]]]]), (25, 9, 16)).astype(np.float32)
     fused = FusedPass(2)
 
-    def denoise(frame, sigma, blocks=0.0, rounding=0.0, keep_grain=False):
+    def denoise(frame, sigma, blocks=0.0, rounding=0.0, keep_grain=False, share=1.0):
         def look():
-            return Noise(sigma, blocks, rounding), surroundings_of(frame), None
+            return Noise(sigma, blocks, rounding, share=share), surroundings_of(frame), None
 
         return fused.begin(frame, look, keep_grain=keep_grain).finish(same)[0]
 
@@ -40,12 +40,6 @@ def dim(day):
 def noisy(picture, sigma):
     grain = np.random.default_rng(5).normal(0, sigma, picture.shape)
     return np.clip(picture + grain + 0.5, 0, 255).astype(np.uint8)
-
-
-def grains(shape):
-    """Noise of one level, the same in all colours and another one in each."""
-    rng = np.random.default_rng(6)
-    return rng.normal(0, 1, (*shape, 1)), rng.normal(0, 1, (*shape, 3))
 
 
 def error(frame, truth):
@@ -68,6 +62,16 @@ def test_a_picture_by_itself_keeps_some_grain_and_more_if_it_is_faint(denoised):
     assert left(3, keep_grain=False) < 0.5
     assert 0.02 < left(3, keep_grain=True) - left(3, keep_grain=False) < 0.15
     assert left(0.5, keep_grain=True) - left(0.5, keep_grain=False) > 0.3
+
+
+@pytest.mark.parametrize("keep_grain", [False, True])
+def test_a_small_share_of_denoising_takes_a_small_share_of_the_noise(denoised, keep_grain):
+    frame = noisy(np.full((128, 128, 3), 30, np.float32), 3)
+    none, little, half, all_of_it = (
+        denoised(frame, 3, keep_grain=keep_grain, share=share).std() for share in (0.0, 0.1, 0.5, 1.0)
+    )
+    assert none > little > half > all_of_it
+    assert 0.05 < (none - little) / (none - all_of_it) < 0.5
 
 
 def test_black_that_cuts_noise_off_does_not_hide_it():
