@@ -35,9 +35,10 @@ def test_a_dark_frame_of_sixteen_bits_keeps_the_shades_that_eight_would_lose(sti
 @pytest.mark.parametrize("brightest", [600, 6000])
 def test_a_slow_gradient_has_no_bands(still, brightest):
     ramp = np.tile(np.linspace(0, brightest, 640).round().astype(np.uint16)[None, :, None], (90, 1, 3))
-    row = still.enhance(ramp).image[45, 40:].astype(int)
-    assert np.abs(np.diff(row, axis=0)).max() <= 6
-    assert len(np.unique(row)) > 100
+    made = still.enhance(ramp).image[:, 40:]
+    # grain, of which a picture keeps some, differs from row to row; a band does not
+    assert np.abs(np.diff(made.mean(axis=0), axis=0)).max() <= 3
+    assert len(np.unique(made[45])) > 100
 
 
 def test_a_frame_that_uses_its_range_looks_as_with_eight_bits(still, night):
