@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import copy
-import textwrap
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Real
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from illumigan_model.frames import curves, noise
 from illumigan_model.frames.curves import THUMBNAIL_WH
 from illumigan_model.frames.exposure import expose, find_stops, to_eight_bits
 from illumigan_model.frames.fused_pass import FusedPass
-from illumigan_model.frames.given import as_planes, check_frame, require_room
+from illumigan_model.frames.given import as_planes, check_frame, number_of_threads, require_room, seconds, shown
 from illumigan_model.frames.near_black import without_tint
 from illumigan_model.frames.noise import Noise
 from illumigan_model.frames.past_luminance import PastLuminance, Recall
@@ -104,7 +103,7 @@ class Enhancer:
         self.denoise, self.denoise_over_time = denoise, denoise_over_time
         self._require_shares()
         self.keep_curves = False
-        self.threads = min(cores(), 4) if threads is None else _number_of_threads(threads)
+        self.threads = min(cores(), 4) if threads is None else number_of_threads(threads)
         for name, function in (("on_progress", on_progress), ("on_takeover", on_takeover)):
             if not callable(function):
                 raise IllumiganError(f"{name} must be a function that takes a line of text, not {function!r}.")
@@ -185,7 +184,7 @@ class Enhancer:
         clock = Stopwatch()
         self.curves = None
         self._require_shares()
-        stamp, arrived = _seconds("stamp", stamp), _seconds("arrived", arrived)
+        stamp, arrived = seconds("stamp", stamp), seconds("arrived", arrived)
         if not isinstance(into, np.ndarray | None):
             raise FrameError(f"into must be a uint8 array, as large as the frame, or None, not {into!r}.")
         given = check_frame(bgr)
@@ -414,7 +413,7 @@ class Enhancer:
         for name in ("strength", "denoise", "denoise_over_time"):
             value = getattr(self, name)
             if not (isinstance(value, Real) and 0 <= value <= 1):
-                raise IllumiganError(f"{name} must be a number from 0 to 1, not {_shown(value)}.")
+                raise IllumiganError(f"{name} must be a number from 0 to 1, not {shown(value)}.")
             setattr(self, name, float(value))
 
     def _warm_up(self) -> None:
@@ -438,29 +437,3 @@ class Enhancer:
             job = self._shared.fused_pass.begin(frame, look)
             job.prepare()  # the other way of a block, which has a kernel of its own
             job.finish(grid)
-
-
-def _number_of_threads(threads: int) -> int:
-    """Return a number of threads that was given; raises IllumiganError if it is none."""
-    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
-        raise IllumiganError(f"threads must be a whole number from 1 on, or None for the usual ones, not {threads!r}.")
-    return int(threads)
-
-
-def _seconds(name: str, value: float | None) -> float | None:
-    """Return a time that was given, of whatever kind of number; raises IllumiganError, with its name, if it is none."""
-    try:
-        if value is None or isinstance(value, Real):
-            return None if value is None else float(value)
-    except OverflowError:
-        pass
-    raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {_shown(value)}.")
-
-
-def _shown(value: object) -> str:
-    """Return what was given as one short line."""
-    try:
-        text = repr(value)
-    except ValueError:  # a whole number of thousands of digits
-        return f"so large a number ({type(value).__name__})"
-    return textwrap.shorten(text, 60) if " " in text else text[:60]

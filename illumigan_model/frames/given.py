@@ -1,10 +1,13 @@
-"""What may be given as a frame, or as memory for a result, and how a frame is given to a network."""
+"""What may be given to an enhancer: a frame, memory for a result, times and threads; how a network gets a frame."""
 
 from __future__ import annotations
 
+import textwrap
+from numbers import Integral, Real
+
 import numpy as np
 
-from illumigan_model.errors import FrameError
+from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.frames.kernels import as_rows, open_kernels
 
 SMALLEST_SIDE = 16
@@ -42,3 +45,29 @@ def as_planes(bgr: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:
     planes = np.empty((1, 3, *bgr.shape[:2]), np.float32) if memory is None else memory
     open_kernels().pictures.split(as_rows(bgr), planes[0])
     return planes
+
+
+def number_of_threads(threads: int) -> int:
+    """Return a number of threads that was given; raises IllumiganError if it is none."""
+    if not isinstance(threads, Integral) or isinstance(threads, bool) or threads < 1:
+        raise IllumiganError(f"threads must be a whole number from 1 on, or None for the usual ones, not {threads!r}.")
+    return int(threads)
+
+
+def seconds(name: str, value: float | None) -> float | None:
+    """Return a time that was given, of whatever kind of number; raises IllumiganError, with its name, if it is none."""
+    try:
+        if value is None or isinstance(value, Real):
+            return None if value is None else float(value)
+    except OverflowError:
+        pass
+    raise IllumiganError(f"{name} must be a number of seconds, or None where there is none, not {shown(value)}.")
+
+
+def shown(value: object) -> str:
+    """Return what was given as one short line."""
+    try:
+        text = repr(value)
+    except ValueError:  # a whole number of thousands of digits
+        return f"so large a number ({type(value).__name__})"
+    return textwrap.shorten(text, 60) if " " in text else text[:60]
