@@ -412,7 +412,8 @@ class Enhancer:
         """Make floats of the shares, which may be set to any kind of number; raise IllumiganError if one is none."""
         for name in ("strength", "denoise", "denoise_over_time"):
             value = getattr(self, name)
-            if not (isinstance(value, Real) and 0 <= value <= 1):
+            is_number = isinstance(value, Real)  # a fraction, say; its own comparison never overflows
+            if not (is_number and 0 <= value <= 1):
                 raise IllumiganError(f"{name} must be a number from 0 to 1, not {shown(value)}.")
             setattr(self, name, float(value))
 
