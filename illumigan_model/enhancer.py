@@ -318,7 +318,8 @@ class Enhancer:
                 straight = self._stabilizer.smooth("straight", straight, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            taken_out = Noise(*found.tolist(), min(max(float(straight), 0.0), 1.0), self.denoise * share)
+            sigma, blocks, rounding = found.tolist()
+            taken_out = Noise(sigma, blocks, rounding, min(max(float(straight), 0.0), 1.0), self.denoise * share)
             return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
