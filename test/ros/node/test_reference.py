@@ -33,11 +33,24 @@ def test_the_reference_has_the_topics_services_and_diagnostics_of_a_running_node
     node = running.node
     name, namespace = node.get_name(), node.get_namespace()
     documented = {way: {full(one.name): one.type for one in TOPICS if one.way == way} for way in ("in", "out")}
-    assert types_of(node.get_publisher_names_and_types_by_node(name, namespace)) == documented["out"]
-    subscribed = types_of(node.get_subscriber_names_and_types_by_node(name, namespace))
-    assert subscribed == {topic: kind for topic, kind in documented["in"].items() if topic != "/image/compressed"}
-    served = types_of(node.get_service_names_and_types_by_node(name, namespace))
-    assert {full(service): kind for service, kind, _ in SERVICES}.items() <= served.items()
+    services = {full(service): kind for service, kind, _ in SERVICES}
+    topics_in = {topic: kind for topic, kind in documented["in"].items() if topic != "/image/compressed"}
+
+    def published() -> dict[str, str]:
+        return types_of(node.get_publisher_names_and_types_by_node(name, namespace))
+
+    def subscribed() -> dict[str, str]:
+        return types_of(node.get_subscriber_names_and_types_by_node(name, namespace))
+
+    def served() -> dict[str, str]:
+        return types_of(node.get_service_names_and_types_by_node(name, namespace))
+
+    running.wait(  # a node learns of its own endpoints by DDS, too
+        lambda: len(published()) >= len(documented["out"]) and len(subscribed()) >= len(topics_in)
+    )
+    assert published() == documented["out"]
+    assert subscribed() == topics_in
+    assert services.items() <= served().items()
 
     said = (said | set(running.diagnostics())) - {"level", "message"}
     patterns = {value.key: re.compile(re.sub(r"\b(FATE|REASON|NAME|N)\b", ".+", value.key)) for value in VALUES}

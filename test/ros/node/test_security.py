@@ -41,10 +41,13 @@ def test_the_policy_allows_what_a_node_with_every_output_does_and_no_more(bench,
     def publishing() -> set[str]:
         return {topic for topic, _ in node.get_publisher_names_and_types_by_node(name, namespace)}
 
+    def subscribing() -> set[str]:
+        return {topic for topic, _ in node.get_subscriber_names_and_types_by_node(name, namespace)}
+
     unused = {"/detections"}  # not without vision_msgs
     running.wait(lambda: allowed(name, "topics", "publish") - publishing() <= unused)  # the graph learns of them
-    published = publishing()
-    subscribed = {topic for topic, _ in node.get_subscriber_names_and_types_by_node(name, namespace)}
+    running.wait(lambda: "/image" in subscribing())
+    published, subscribed = publishing(), subscribing()
     served = {service for service, _ in node.get_service_names_and_types_by_node(name, namespace)}
     assert published <= allowed(name, "topics", "publish")
     assert subscribed | {"/image/compressed", "/parameter_events"} == allowed(name, "topics", "subscribe")
