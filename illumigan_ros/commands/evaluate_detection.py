@@ -46,6 +46,12 @@ def command(
     night: Annotated[
         Optional[int], typer.Option(min=0, help="Put each picture into a night of the camera model, with this seed.")
     ] = None,
+    views: Annotated[
+        int,
+        typer.Option(
+            min=1, max=6, help="Show each frame so many times, also mirrored and moved: less is left to chance."
+        ),
+    ] = 1,
     out: Annotated[Optional[Path], typer.Option(help="Folder for the table and for sheets of what changed.")] = None,
     verbose: Verbose = False,
 ) -> None:
@@ -78,7 +84,7 @@ def command(
         methods = detection.as_methods(contenders, chosen, made_by)
         plates = boxes is not None and not boxes.whole
         with progress_bar("detecting", len(chosen)) as advance:
-            seen = detection.watch(chosen, methods, networks, plates=plates, night=night, advance=advance)
+            seen = detection.watch(chosen, methods, networks, plates=plates, night=night, views=views, advance=advance)
         rows = summarise(seen)
         if out is not None:
             write(seen, rows, out)
@@ -115,7 +121,7 @@ def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
 
 def conclude(watched: Watched, missing: Sequence[str]) -> None:
     """Raise FrameError, saying how many, if pictures were left out; everything else is done by then."""
-    lost, counted = len(missing) + len(watched.left_out), len(watched.observations)
+    lost, counted = len(missing) + len(watched.left_out), len(watched.frames)
     if lost:
         raise FrameError(f"{lost} of {lost + counted} pictures were left out; the numbers are of the other {counted}.")
 

@@ -70,6 +70,10 @@ def legend(watched: Watched) -> list[str]:
         sentences.append("nothing is annotated: what a detector is sure of in the pictures by day is taken for true.")
     if watched.night is not None:
         sentences.append(f"each picture is put into a night of the camera model, seed {watched.night}.")
+    if watched.views > 1:
+        sentences.append(
+            f"each frame is seen in {watched.views} views (as it is, mirrored, with a border), whose mean counts."
+        )
     if len(watched.detectors) > 1:
         sentences.append(f"{MEAN}: mean of their scores, on the same draws of frames.")
     return [
@@ -133,9 +137,7 @@ def verdict_sheet(watched: Watched, method: str, loser: str, finder: str) -> byt
     Annotated boxes are green where they are found and blue where not, vehicles yellow with their score.
     """
     detector = next(iter(watched.detectors))
-    changed = [
-        each for each in watched.observations if (each.found(detector, finder) & ~each.found(detector, loser)).any()
-    ]
+    changed = [each for each in watched.frames if (each.found(detector, finder) & ~each.found(detector, loser)).any()]
     changed.sort(key=lambda observation: observation.luma)
     shown = changed[:MOST_ROWS]
     which = f" (the darkest {len(shown)} shown)" if len(shown) < len(changed) else ""

@@ -114,19 +114,19 @@ def plates_found(watched: Watched, detector: str, method: str) -> Iterator[tuple
     def share(which: list[np.ndarray], chosen: np.ndarray) -> DetectionScores:
         there = np.array([which[index].sum() for index in chosen], float)
         right = np.array([(found[index] & which[index]).sum() for index in chosen], float)
-        resampled = shares(right, there, draws(len(chosen)))
+        resampled = shares(right, there, draws(len(chosen) // watched.views, watched.views))
         more = {"boxes a frame": float(seen[chosen].mean())}
-        return DetectionScores(float(right.sum() / there.sum()), resampled, int(there.sum()), more)
+        return DetectionScores(float(right.sum() / there.sum()), resampled, int(there.sum()) // watched.views, more)
 
     everything = [each.counts[detector] for each in observations]
     for band, chosen in by_darkness(observations):
-        yield band, len(chosen), share(everything, chosen)
+        yield band, len(chosen) // watched.views, share(everything, chosen)
     for size, (low, high) in PLATE_WIDTHS.items():
         widths = [(each.there[detector][:, 2] - each.there[detector][:, 0]) / each.size[0] for each in observations]
         sized = [(low <= width) & (width < high) for width in widths]
         chosen = np.array([index for index, which in enumerate(sized) if which.any()], int)
         if len(chosen):
-            yield size, len(chosen), share(sized, chosen)
+            yield size, len(chosen) // watched.views, share(sized, chosen)
 
 
 def vehicles_found(watched: Watched, detector: str, method: str) -> Iterator[tuple[str, int, DetectionScores]]:
@@ -140,11 +140,11 @@ def vehicles_found(watched: Watched, detector: str, method: str) -> Iterator[tup
     for group, size, chosen in [*groups, *((size, size, everyone) for size in SIZES)]:
         of_group = [matches[size][index] for index in chosen]
         if any(frame.there for frame in of_group):
-            yield group, len(chosen), precision_of(of_group)
+            yield group, len(chosen) // watched.views, precision_of(of_group, watched.views)
 
 
-def precision_of(frames: list[Matches]) -> DetectionScores:
-    """Return AP50 of some frames with further numbers."""
+def precision_of(frames: list[Matches], views: int) -> DetectionScores:
+    """Return AP50 of the views of some frames with further numbers."""
     once = np.ones((1, len(frames)))
     precisions = [float(average_precision(frames, once, overlap)[0]) for overlap in range(len(OVERLAPS))]
     found, false = found_and_false(frames, THRESHOLD)
@@ -155,4 +155,6 @@ def precision_of(frames: list[Matches]) -> DetectionScores:
         "false boxes a frame": float(false.mean()),
         "boxes a frame": float((found + false).mean()),
     }
-    return DetectionScores(precisions[0], average_precision(frames, draws(len(frames))), boxes, more)
+    return DetectionScores(
+        precisions[0], average_precision(frames, draws(len(frames) // views, views)), boxes // views, more
+    )

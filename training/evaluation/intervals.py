@@ -29,9 +29,13 @@ class Interval:
         return self.low > 0 or self.high < 0
 
 
-def draws(frames: int) -> np.ndarray:
-    """Return how often each frame comes in each of `RESAMPLES` draws, `RESAMPLES` x frames; always the same draws."""
-    return np.random.default_rng(0).multinomial(frames, np.full(frames, 1 / frames), RESAMPLES).astype(float)
+def draws(frames: int, views: int = 1) -> np.ndarray:
+    """Return how often each frame comes in each of `RESAMPLES` draws, always the same draws.
+
+    The shape is `RESAMPLES` x (frames x views): a frame comes with all of its views, which follow one another.
+    """
+    times = np.random.default_rng(0).multinomial(frames, np.full(frames, 1 / frames), RESAMPLES).astype(float)
+    return np.repeat(times, views, axis=1)
 
 
 def interval(value: float, resampled: np.ndarray) -> Interval:

@@ -73,9 +73,7 @@ def test_another_model_takes_over_while_frames_pass_and_one_that_is_not_there_do
     assert set_parameter(running, "model", "no_such_model").successful
 
     def warned() -> bool:  # on a busy machine no frame may come between two statuses, and the latest says that, too
-        return any(
-            one.level == DiagnosticStatus.WARN and "no_such_model" in one.message for one in running.statuses()
-        )
+        return any(one.level == DiagnosticStatus.WARN and "no_such_model" in one.message for one in running.statuses())
 
     running.wait(lambda: send() is not None and warned())
     assert running.diagnostics()["model"] == "curve_grid_detect"

@@ -16,8 +16,15 @@ from support.commands import illumigan
 from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import IllumiganError
 from illumigan_ros.commands.evaluate_detection import parse_folds
-from illumigan_training.evaluation.detection import are_inside, as_methods, observe, watch
-from illumigan_training.evaluation.detection_report import CAPTION_HEIGHT, CELL_WIDTH, TITLE_HEIGHT, hide, report_files
+from illumigan_training.evaluation.detection import VIEWS, are_inside, as_methods, observe, watch
+from illumigan_training.evaluation.detection_report import (
+    CAPTION_HEIGHT,
+    CELL_WIDTH,
+    TITLE_HEIGHT,
+    hide,
+    legend,
+    report_files,
+)
 from illumigan_training.evaluation.detection_scores import MEAN, summarise
 from illumigan_training.evaluation.images import Contender, open_contenders
 from illumigan_training.evaluation.truth import AnnotatedFrame, annotated_frames, read_truth
@@ -99,7 +106,8 @@ def test_a_plate_is_found_by_its_centre_in_a_vehicle(detector, tmp_path):
     # The car's box spans x from 24 to 56 of 128; its centre is at 40.
     plates = [plate(CAR_CELL), plate(CAR_CELL, 15 / 128), plate(CAR_CELL, 17 / 128), plate(PERSON_CELL)]
     lit = frame(tmp_path, "a.png", night((CAR_CELL, 255), (PERSON_CELL, 255)), *plates)
-    found = observe(lit, {"raw": as_it_is}, [detector]).found(detector.name, "raw")
+    (observation,) = observe(lit, {"raw": as_it_is}, [detector])
+    found = observation.found(detector.name, "raw")
     assert found.tolist() == [True, True, False, False]
     assert not are_inside(np.array([[1.0, 1.0]]), np.zeros((0, 4))).any()
 
@@ -124,6 +132,32 @@ def test_shares_and_gains_by_band(detector, tmp_path):
     assert (better.gain.low, better.gain.high) == pytest.approx((0, 1))
     assert not better.gain.decided
     assert (raw.more["boxes a frame"], better.more["boxes a frame"]) == (0.5, 1)
+
+
+def test_views_show_things_where_they_are(detector, tmp_path):
+    both = np.full((64, 128, 3), 20, np.uint8)
+    both[16:32, 16:48] = both[16:32, 80:112] = 255  # the detector takes what is on its left for cars
+    lit = frame(
+        tmp_path, "a.png", both, [26 / 128, 22 / 64, 38 / 128, 26 / 64], [90 / 128, 22 / 64, 102 / 128, 26 / 64]
+    )
+    views = observe(lit, {"raw": as_it_is}, [detector], views=len(VIEWS))
+    for observation, (mirrored, _, _) in zip(views, VIEWS, strict=True):
+        assert observation.found(detector.name, "raw").tolist() == [not mirrored, mirrored]
+        boxes = observation.seen[detector.name, "raw"].above(0.5).boxes
+        middle = (boxes[:, :2] + boxes[:, 2:]).mean(axis=0) / 2
+        assert np.abs(middle - [96 if mirrored else 32, 24]).max() < CELL
+
+
+def test_what_some_views_show_counts_in_part_and_frames_with_all_views_are_drawn(detector, tmp_path):
+    frames = [
+        frame(tmp_path, "1.png", night((CAR_CELL, 255)), plate(CAR_CELL)),  # mirrored, it is a person
+        frame(tmp_path, "2.png", night(), plate(CAR_CELL)),
+    ]
+    seen = seen_by(detector, frames, {"raw": as_it_is}, views=2)
+    (row,) = [row for row in summarise(seen) if row.group == "dark"]
+    assert (row.frames, row.boxes, row.more["boxes a frame"]) == (2, 2, 0.25)
+    assert (row.score.value, row.score.low, row.score.high) == pytest.approx((0.25, 0, 0.5))
+    assert "seen in 2 views" in " ".join(legend(seen))
 
 
 def test_boxes_of_vehicles_are_measured_by_their_precision_and_false_ones_counted(detector, tmp_path):
@@ -268,7 +302,7 @@ def test_tables_say_the_same_in_both_forms(compared):
 def test_the_command_prints_the_table_and_writes_the_report(drive, detector_file):
     output = illumigan(
         *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
-        *("--detector", detector_file, "--model", "curve_grid", "--out", drive / "report"),
+        *("--detector", detector_file, "--model", "curve_grid", "--views", 2, "--out", drive / "report"),
     )
     for word in ("dark", "bright", "raw", "curve_grid"):
         assert word in output
