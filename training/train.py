@@ -195,7 +195,7 @@ class Training:
     def _terms(self, batch: Batch, made: Tensor, curves: Tensor | None, views: list[Tensor]) -> dict[str, Tensor]:
         """Return the unweighted terms of the generator's loss that have a weight."""
         terms: dict[str, Tensor] = {}
-        for name in filter(self.weights.get, loss_terms.PAIR_TERMS):
+        for name in loss_terms.PAIR_TERMS:
             terms[name] = (batch.has_wanted * getattr(loss_terms, name)(made, batch.wanted)).mean()
         terms["exposure"] = loss_terms.exposure(made, self.config["exposure"]).mean()
         if curves is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from illumigan_model.attention import luminance
 
-PAIR_TERMS = ("reconstruction", "contrast", "colour", "structure")
+PAIR_TERMS = ("reconstruction", "contrast", "colour")
 """Terms that need a wanted picture."""
 CURVE_TERMS = ("smoothness", "tint")
 """Terms of CurveGrid's curves."""
@@ -47,23 +47,6 @@ def colour(made: Tensor, wanted: Tensor) -> Tensor:
     made = made - made.mean(dim=1, keepdim=True)
     wanted = wanted - wanted.mean(dim=1, keepdim=True)
     return (made - wanted).abs().mean(dim=(1, 2, 3))
-
-
-def structure(made: Tensor, wanted: Tensor) -> Tensor:
-    """Return 1 - SSIM (Wang et al. 2004) with a uniform window of 7 x 7, the mean over the colours, shape N.
-
-    The same as `illumigan evaluate` measures (scikit-image's), as a loss, as Zhao et al. (arXiv 1511.08861) have it:
-    noise and haze cost where the truth is smooth. Sides must be at least 7 pixels.
-    """
-    made, wanted = made.float(), wanted.float()  # variances as differences of means need all of their digits
-    mean, sought = F.avg_pool2d(made, 7, 1), F.avg_pool2d(wanted, 7, 1)
-    unbiased = 49 / 48
-    spread = unbiased * (F.avg_pool2d(made * made, 7, 1) - mean * mean)
-    sought_spread = unbiased * (F.avg_pool2d(wanted * wanted, 7, 1) - sought * sought)
-    shared = unbiased * (F.avg_pool2d(made * wanted, 7, 1) - mean * sought)
-    brightness = (2 * mean * sought + 1e-4) / (mean * mean + sought * sought + 1e-4)
-    alike = (2 * shared + 9e-4) / (spread + sought_spread + 9e-4)
-    return 1 - (brightness * alike).mean(dim=(1, 2, 3))
 
 
 def smoothness(curves: Tensor) -> Tensor:

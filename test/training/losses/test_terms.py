@@ -1,7 +1,6 @@
 import pytest
 import torch
 
-from illumigan_training.evaluation.metrics import ssim
 from illumigan_training.losses import terms
 
 ZEROS = torch.zeros(2, 3, 16, 16)
@@ -31,15 +30,6 @@ def test_colour_minds_hue_and_not_brightness():
     red[:, 0] = 0.3
     assert terms.colour(red, ZEROS) == pytest.approx([(0.2 + 0.1 + 0.1) / 3] * 2, abs=1e-5)
     assert terms.colour(ZEROS + 0.4, ZEROS).abs().max() < 1e-6
-
-
-def test_structure_is_what_evaluation_measures():
-    random = torch.Generator().manual_seed(1)
-    wanted = torch.randint(256, (2, 3, 24, 32), generator=random).to(torch.uint8)
-    made = (0.6 * wanted + 0.4 * torch.randint(256, wanted.shape, generator=random)).to(torch.uint8)
-    measured = [ssim(*(one.permute(1, 2, 0).numpy() for one in pair)) for pair in zip(made, wanted, strict=True)]
-    assert terms.structure(made / 255, wanted / 255) == pytest.approx([1 - value for value in measured], abs=1e-5)
-    assert terms.structure(wanted / 255, wanted / 255).abs().max() < 1e-5
 
 
 def test_smoothness_and_tint_of_grids_by_hand():
