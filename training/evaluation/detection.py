@@ -207,7 +207,7 @@ def vehicles(detector: Detector, bgr: np.ndarray, view: int = 0) -> Detections:
     if above or beside:
         shown = cv2.copyMakeBorder(shown, above, 0, beside, 0, cv2.BORDER_CONSTANT, value=BORDER)
     seen = detector.detect(shown, LOWEST)
-    boxes = seen.boxes - np.float32([beside, above, beside, above])
+    boxes = seen.boxes - np.array([beside, above, beside, above], np.float32)
     if mirrored:
         boxes = np.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], axis=1)
     return as_vehicles(replace(seen, boxes=boxes))

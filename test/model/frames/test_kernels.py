@@ -1,6 +1,9 @@
 import os
+import platform
 import subprocess
 import sys
+
+import pytest
 
 
 def test_a_numba_that_cannot_be_imported_is_no_obstacle(tmp_path):
@@ -52,3 +55,34 @@ def test_kernels_are_compiled_before_the_first_frame_and_make_the_same_pixels_wh
     assert int(kept) > 0
     assert late == "[]"
     assert answers[1].stdout.split()[2] == pixels
+
+
+MULTIPLIED = """
+import numpy as np
+from numba import njit
+from illumigan_model.frames.kernels.compiled.jit import JIT, fma
+
+@njit(**JIT)
+def fill(one, other, added, out):
+    for i in range(len(out)):
+        out[i] = fma(one[i], other[i], added[i])
+
+one = np.full(1000, 1 + 2.0**-12, np.float32)
+out = np.empty_like(one)
+fill(one, one, np.full_like(one, -1 - 2.0**-11), out)
+(code,) = fill.inspect_asm().values()
+print(float(out.min()), float(out.max()), "fmaf" in code)
+"""
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the features are those of x86-64")
+@pytest.mark.parametrize("features", ["+avx,+avx2", "+avx,+avx2,+fma"])
+def test_fma_rounds_once_where_the_processor_has_it_and_calls_nothing_where_not(features):
+    environment = {"NUMBA_CPU_NAME": "x86-64", "NUMBA_CPU_FEATURES": features, "PYTHONPATH": ":".join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", MULTIPLIED], env=environment, capture_output=True, text=True, check=True
+    )
+    least, most, calls = done.stdout.split()
+    # The product is 1 + 2^-11 + 2^-24, of which a float32 by itself does not hold the end.
+    assert float(least) == float(most) == (2.0**-24 if "+fma" in features else 0)
+    assert calls == "False"  # in a library, each would take as long as a whole row of them

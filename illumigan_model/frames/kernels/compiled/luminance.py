@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from illumigan_model.frames.kernels.compiled.jit import JIT, kept
+from illumigan_model.frames.kernels.compiled.jit import JIT, fma, kept
 
 if TYPE_CHECKING:
     from illumigan_model.frames.past_luminance import Recall
@@ -37,7 +37,7 @@ def luminance(frame: np.ndarray, y: int, luma: np.ndarray, at: int) -> None:
     width = frame.shape[1] // 3
     for x in range(width):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
-        luma[at, MARGIN + x] = red * RED + green * GREEN + blue * BLUE
+        luma[at, MARGIN + x] = fma(red, RED, fma(green, GREEN, blue * BLUE))
     repeat_ends(luma, at, width)
 
 
@@ -63,9 +63,9 @@ def depart(
     width = past.shape[1]
     for x in range(width):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
-        here = red * RED + green * GREEN + blue * BLUE
+        here = fma(red, RED, fma(green, GREEN, blue * BLUE))
         luma[at, MARGIN + x] = here
-        lines[line, MARGIN + x] = here - F(past[y, x]) * F(1 / 256) - fade
+        lines[line, MARGIN + x] = fma(F(past[y, x]), F(-1 / 256), here) - fade
     repeat_ends(luma, at, width)
     repeat_ends(lines, line, width)
 
@@ -102,10 +102,10 @@ def join(
         left = sums[MARGIN - 4 + x] + sums[MARGIN - 3 + x] + sums[MARGIN - 2 + x]
         right = sums[MARGIN + 2 + x] + sums[MARGIN + 3 + x] + sums[MARGIN + 4 + x]
         near, wide = nine * F(1 / 9), (left + nine + right) * (keen * F(1 / 27))
-        limit = reach * (F(1) - own * F(1 / 255))
-        share = min(max(max(near * near, wide * wide) / (limit * limit + F(1e-6)), least), F(1))
+        limit = reach * fma(own, F(-1 / 255), F(1))
+        share = min(max(max(near * near, wide * wide) / fma(limit, limit, F(1e-6)), least), F(1))
         fresh[n, x] = share
-        own -= lines[here, MARGIN + x] * (F(1) - share)
+        own = fma(-lines[here, MARGIN + x], F(1) - share, own)
         luma[at, MARGIN + x] = own
         present[y, x] = np.uint16(min(max(np.int32(own * F(256) + F(0.5)), np.int32(0)), np.int32(65280)))
     repeat_ends(luma, at, width)

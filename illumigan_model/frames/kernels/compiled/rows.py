@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from illumigan_model.frames.kernels.compiled.jit import JIT, kept
+from illumigan_model.frames.kernels.compiled.jit import JIT, fma, kept
 
 if TYPE_CHECKING:
     from illumigan_model.frames.curves import Tones
@@ -69,20 +69,32 @@ def near_black(dark: np.float32) -> np.float32:
     return max(dark - DEEP, F(0)) * F(1 / (1 - DEEP))
 
 
+@njit(inline="always")
+def luminance(blue: np.float32, green: np.float32, red: np.float32) -> np.float32:
+    """Return the luminance of a colour."""
+    return fma(red, RED, fma(green, GREEN, blue * BLUE))
+
+
+@njit(inline="always")
+def amid(one: np.float32, other: np.float32, weight: np.float32) -> np.float32:
+    """Return what lies between two values, the second of which has this weight."""
+    return fma(other - one, weight, one)
+
+
 @njit(**JIT)
 def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.ndarray, n: int) -> None:
     """Split row y of the frame into row `at` of levels, and write row n of the attention map: 255 - luminance."""
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         levels[at, 0, x], levels[at, 1, x], levels[at, 2, x] = blue, green, red
-        attention[n, x] = np.uint8(np.int32(F(255.5) - (red * RED + green * GREEN + blue * BLUE)))
+        attention[n, x] = np.uint8(np.int32(F(255.5) - luminance(blue, green, red)))
 
 
 @njit(**JIT)
 def part(mean: np.ndarray, y: int, small: np.ndarray) -> None:
     """Part row y of the quarter-size mean picture into chroma of blue and of red, and luminance (3 x W // 4)."""
     for x in range(small.shape[1]):
-        luma = mean[y, 3 * x + 2] * RED + mean[y, 3 * x + 1] * GREEN + mean[y, 3 * x] * BLUE
+        luma = luminance(mean[y, 3 * x], mean[y, 3 * x + 1], mean[y, 3 * x + 2])
         small[0, x], small[1, x], small[2, x] = mean[y, 3 * x] - luma, mean[y, 3 * x + 2] - luma, luma
 
 
@@ -126,41 +138,41 @@ def smooth(
     above, beneath, weight_beneath = between
     for x in range(calm.shape[0]):  # more than there are
         own = luma[here, MARGIN + x]
-        around = wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight_beneath
-        shade = F(1) - around * F(1 / 255)
+        around = amid(wide[above, 2, x], wide[beneath, 2, x], weight_beneath)
+        shade = fma(around, F(-1 / 255), F(1))
         dark[x] = shade * shade
-        share = shade * shade * (STILL + (F(1) - STILL) * fresh[n, x])
+        share = shade * shade * fma(F(1) - STILL, fresh[n, x], STILL)
         limit = reach * share
-        most = limit * limit + F(1e-6)
+        most = fma(limit, limit, F(1e-6))
         least = touch * share * most
         total, weight = F(0), most  # the pixel itself; a neighbour counts the less, the more it departs
         for i in range(0, 5, 4):
             away = luma[here, MARGIN - 2 + x + i] - own
-            alike = max(most - away * away, F(0))
-            total, weight = total + alike * away, weight + alike
+            alike = max(fma(-away, away, most), F(0))
+            total, weight = fma(alike, away, total), weight + alike
         for i in range(1, 4, 2):
             away = luma[upper, MARGIN - 2 + x + i] - own
-            alike = max(most - away * away, F(0))
-            total, weight = total + alike * away, weight + alike
+            alike = max(fma(-away, away, most), F(0))
+            total, weight = fma(alike, away, total), weight + alike
             away = luma[lower, MARGIN - 2 + x + i] - own
-            alike = max(most - away * away, F(0))
-            total, weight = total + alike * away, weight + alike
+            alike = max(fma(-away, away, most), F(0))
+            total, weight = fma(alike, away, total), weight + alike
             away = luma[here, MARGIN - 2 + x + i] - own
-            alike = max(most - away * away, least)
-            total, weight = total + alike * away, weight + alike
+            alike = max(fma(-away, away, most), least)
+            total, weight = fma(alike, away, total), weight + alike
         away = luma[top, MARGIN + x] - own
-        alike = max(most - away * away, F(0))
-        total, weight = total + alike * away, weight + alike
+        alike = max(fma(-away, away, most), F(0))
+        total, weight = fma(alike, away, total), weight + alike
         away = luma[bottom, MARGIN + x] - own
-        alike = max(most - away * away, F(0))
-        total, weight = total + alike * away, weight + alike
+        alike = max(fma(-away, away, most), F(0))
+        total, weight = fma(alike, away, total), weight + alike
         away = luma[upper, MARGIN + x] - own
-        alike = max(most - away * away, least)
-        total, weight = total + alike * away, weight + alike
+        alike = max(fma(-away, away, most), least)
+        total, weight = fma(alike, away, total), weight + alike
         away = luma[lower, MARGIN + x] - own
-        alike = max(most - away * away, least)
-        total, weight = total + alike * away, weight + alike
-        calm[x] = own + taken * (total / weight)
+        alike = max(fma(-away, away, most), least)
+        total, weight = fma(alike, away, total), weight + alike
+        calm[x] = fma(taken, total / weight, own)
 
 
 @njit(**JIT)
@@ -168,7 +180,7 @@ def copy(luma: np.ndarray, here: int, wide: np.ndarray, between: Between, calm: 
     """Write what `smooth` does where there is no noise: the pixels themselves, and `dark`."""
     above, beneath, weight = between
     for x in range(calm.shape[0]):
-        shade = F(1) - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight) * F(1 / 255)
+        shade = fma(amid(wide[above, 2, x], wide[beneath, 2, x], weight), F(-1 / 255), F(1))
         calm[x], dark[x] = luma[here, MARGIN + x], shade * shade
 
 
@@ -179,10 +191,10 @@ def deblock(
     """Move each pixel of a row that departs little from its surroundings to them."""
     above, beneath, weight = between
     for x in range(calm.shape[0]):
-        away = calm[x] - (wide[above, 2, x] + (wide[beneath, 2, x] - wide[above, 2, x]) * weight)
+        away = calm[x] - amid(wide[above, 2, x], wide[beneath, 2, x], weight)
         reach = max(blocks * dark[x] * dark[x], rounding * near_black(dark[x]))
-        near = max(F(1) - away * away / (F(9) * reach * reach + F(1e-6)), F(0))
-        calm[x] -= clamp(away, reach) * near
+        near = max(F(1) - away * away / fma(F(9) * reach, reach, F(1e-6)), F(0))
+        calm[x] = fma(-clamp(away, reach), near, calm[x])
 
 
 @njit(**JIT)
@@ -209,16 +221,16 @@ def recolour(
     less = rounding * F(1 / STEEP)
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
-        luma = red * RED + green * GREEN + blue * BLUE
+        luma = luminance(blue, green, red)
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
         limit = chroma_limit * dark[x]
-        to_blue = wide[above, 0, x] + (wide[beneath, 0, x] - wide[above, 0, x]) * weight
-        to_red = wide[above, 1, x] + (wide[beneath, 1, x] - wide[above, 1, x]) * weight
-        to_green = to_blue * (-BLUE / GREEN) + to_red * (-RED / GREEN)
+        to_blue = amid(wide[above, 0, x], wide[beneath, 0, x], weight)
+        to_red = amid(wide[above, 1, x], wide[beneath, 1, x], weight)
+        to_green = fma(to_blue, -BLUE / GREEN, to_red * (-RED / GREEN))
         shift = calm[x] - luma
-        blue += shift - clamp(blue - luma - to_blue, max(limit, rounding - less * blue))
-        green += shift - clamp(green - luma - to_green, max(limit, rounding - less * green))
-        red += shift - clamp(red - luma - to_red, max(limit, rounding - less * red))
+        blue += shift - clamp(blue - luma - to_blue, max(limit, fma(-less, blue, rounding)))
+        green += shift - clamp(green - luma - to_green, max(limit, fma(-less, green, rounding)))
+        red += shift - clamp(red - luma - to_red, max(limit, fma(-less, red, rounding)))
         levels[at, 0, x] = min(max(blue, F(0)), F(255))
         levels[at, 1, x] = min(max(green, F(0)), F(255))
         levels[at, 2, x] = min(max(red, F(0)), F(255))
@@ -234,7 +246,7 @@ def knot(tiles: np.ndarray, row: int, tile: int, c: int, k: int) -> np.float32:
         unit(tiles[KNOTS + k, row, tile]),
         unit(tiles[2 * KNOTS + k, row, tile]),
     )
-    return (red * RED + green * GREEN + blue * BLUE) * F(255)
+    return luminance(blue, green, red) * F(255)
 
 
 @njit(**JIT)
@@ -267,7 +279,7 @@ def bend(tiles: np.ndarray, row: int, bends: np.ndarray) -> None:
 def blend(upper: np.ndarray, lower: np.ndarray, below: np.float32, blended: np.ndarray) -> None:
     """Blend what belongs to the tiles above and below a row, weights 1 - below and below."""
     for i in range(blended.shape[0]):
-        blended[i] = upper[i] + (lower[i] - upper[i]) * below
+        blended[i] = amid(upper[i], lower[i], below)
 
 
 @njit(**JIT)
@@ -303,9 +315,9 @@ def curve(
         toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
         k4, k5, k6 = max(root, KNOT_4), max(root, KNOT_5), max(root, KNOT_6)
-        left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3 + a4 * k4 + a5 * k5 + a6 * k6
-        rise = b + b0 * toe + b1 * k1 + b2 * k2 + b3 * k3 + b4 * k4 + b5 * k5 + b6 * k6
-        made[c, first + i] = left + rise * right[first + i]
+        left = fma(a0, toe, fma(a1, k1, fma(a2, k2, a))) + fma(a3, k3, fma(a4, k4, fma(a5, k5, a6 * k6)))
+        rise = fma(b0, toe, fma(b1, k1, fma(b2, k2, b))) + fma(b3, k3, fma(b4, k4, fma(b5, k5, b6 * k6)))
+        made[c, first + i] = fma(rise, right[first + i], left)
 
 
 @njit(**JIT)
@@ -331,9 +343,9 @@ def dark_curve(
         root = np.sqrt(value)
         toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
-        left = a + a0 * toe + a1 * k1 + a2 * k2 + a3 * k3
-        rise = b + b0 * toe + b1 * k1 + b2 * k2 + b3 * k3
-        made[c, first + i] = left + rise * right[first + i]
+        left = fma(a0, toe, fma(a1, k1, fma(a2, k2, fma(a3, k3, a))))
+        rise = fma(b0, toe, fma(b1, k1, fma(b2, k2, fma(b3, k3, b))))
+        made[c, first + i] = fma(rise, right[first + i], left)
 
 
 @njit(**JIT)
@@ -341,14 +353,14 @@ def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> N
     """Blend two tiles' u."""
     first, one, other = span[0], bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]
     for i in range(span[1]):
-        made[LUMA + 1, first + i] = one + (other - one) * right[first + i]
+        made[LUMA + 1, first + i] = amid(one, other, right[first + i])
 
 
 @njit(**JIT)
 def weigh(levels: np.ndarray, at: int, lumas: np.ndarray) -> None:
     """Write the luminance of a row."""
     for x in range(lumas.shape[1]):
-        lumas[0, x] = levels[at, 2, x] * RED + levels[at, 1, x] * GREEN + levels[at, 0, x] * BLUE
+        lumas[0, x] = luminance(levels[at, 0, x], levels[at, 1, x], levels[at, 2, x])
 
 
 @njit(**JIT)
@@ -392,19 +404,19 @@ def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out
     for x in range(out.shape[1] // 3):
         blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
         luma = lumas[0, x]
-        weight = F(1) - luma * F(1 / 255)
+        weight = fma(luma, F(-1 / 255), F(1))
         lift = made[LUMA, x] - luma
         strongest = max(blue, green, red)
         sure = unit((strongest - UNSURE) * F(1 / (SURE - UNSURE)))
         own = (F(1) - made[LUMA + 1, x]) * sure
         grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
         lit = max(luma * F(1 / 255), strongest * strongest * F(1 / 255**2))
-        alike = grey * luma + (lift - own * lift) * (F(1) - lit)
+        alike = fma(grey, luma, fma(-own, lift, lift) * (F(1) - lit))
         own *= weight
         same = F(1) - grey - own
-        out[n, 3 * x] = level(blue * same + made[0, x] * own + alike)
-        out[n, 3 * x + 1] = level(green * same + made[1, x] * own + alike)
-        out[n, 3 * x + 2] = level(red * same + made[2, x] * own + alike)
+        out[n, 3 * x] = level(fma(blue, same, fma(made[0, x], own, alike)))
+        out[n, 3 * x + 1] = level(fma(green, same, fma(made[1, x], own, alike)))
+        out[n, 3 * x + 2] = level(fma(red, same, fma(made[2, x], own, alike)))
 
 
 @kept
