@@ -52,13 +52,13 @@ def command(
     if node and bag is not None:
         raise FrameError("--node and --bag are measured one at a time; leave one out.")
     if node:
-        names = ("size", "image", "threads", "model", "runtime")
+        names = ("size", "image", "threads", "start", "model", "runtime")
         refuse_given(context, names, "--node has scenarios of its own, with the node's own model")
         require_positive("--seconds", seconds)
         benchmark_node(scenario or [], seconds, plot, as_json)
         return
     if bag is not None:
-        refuse_given(context, ("size", "image", "threads", "scenario"), "--bag has a bag of its own")
+        refuse_given(context, ("size", "image", "threads", "start", "scenario"), "--bag has a bag of its own")
         refuse_given(context, ("plot",), "The figures of --bag are not drawn")
         require_positive("--seconds", seconds)
         benchmark_bag(bag, seconds, model, runtime, as_json)

@@ -134,7 +134,8 @@ def refuse_given(context: typer.Context, options: Iterable[str], why: str) -> No
     for name in options:
         source = context.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            raise FrameError(f"{why}: leave out --{name.replace('_', '-')}.")
+            option = next(one for one in context.command.params if one.name == name)
+            raise FrameError(f"{why}: leave out {' and '.join([*option.opts, *option.secondary_opts])}.")
 
 
 def require_positive(option: str, value: float | None) -> None:

@@ -31,6 +31,7 @@ def test_each_way_to_enhance_a_bag_is_measured_and_nothing_stays(tmp_path, capsy
     [
         (["--bag", "nowhere/at/all"], "--bag must be a folder"),
         (["--bag", ".", "--size", "64x48"], "leave out --size"),
+        (["--bag", ".", "--start"], "leave out --start and --no-start"),
         (["--bag", ".", "--scenario", "1080p30"], "leave out --scenario"),
         (["--bag", ".", "--node"], "leave one out"),
         (["--bag", ".", "--seconds", "0"], "--seconds must be a number above 0"),

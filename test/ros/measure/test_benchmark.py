@@ -82,6 +82,7 @@ def test_a_fresh_process_says_what_its_first_frame_cost():
         (("--scenario", "1080p30"), "add --node"),
         (("--node", "--scenario", "none"), "choose from 720p30, 1080p30"),
         (("--node", "--size", "64x48"), "leave out --size"),
+        (("--node", "--no-start"), "leave out --start and --no-start"),
         (("--node", "--model", "curve_grid"), "leave out --model"),
         (("--node", "--plot", "plot.jpg"), "--plot must end in .png"),
     ],
