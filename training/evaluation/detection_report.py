@@ -71,9 +71,7 @@ def legend(watched: Watched) -> list[str]:
     if watched.night is not None:
         sentences.append(f"each picture is put into a night of the camera model, seed {watched.night}.")
     if watched.views > 1:
-        sentences.append(
-            f"each frame is seen in {watched.views} views (as it is, mirrored, with a border), whose mean counts."
-        )
+        sentences.append(f"each frame counts in {watched.views} views: as it is, mirrored, or moved by a border.")
     if len(watched.detectors) > 1:
         sentences.append(f"{MEAN}: mean of their scores, on the same draws of frames.")
     return [

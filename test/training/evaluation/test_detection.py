@@ -157,7 +157,7 @@ def test_what_some_views_show_counts_in_part_and_frames_with_all_views_are_drawn
     (row,) = [row for row in summarise(seen) if row.group == "dark"]
     assert (row.frames, row.boxes, row.more["boxes a frame"]) == (2, 2, 0.25)
     assert (row.score.value, row.score.low, row.score.high) == pytest.approx((0.25, 0, 0.5))
-    assert "seen in 2 views" in " ".join(legend(seen))
+    assert "counts in 2 views" in " ".join(legend(seen))
 
 
 def test_boxes_of_vehicles_are_measured_by_their_precision_and_false_ones_counted(detector, tmp_path):
