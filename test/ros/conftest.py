@@ -107,12 +107,17 @@ class Bench:
         return self.client.create_subscription(kind, topic, self.received[topic].append, 50)
 
     def camera(self, kind: type, topic: str = "/image", qos: Any = 50) -> Any:
-        """Make a publisher and wait until it and the node, and the node and we, know each other."""
+        """Make a publisher, and let it and the node meet."""
         publisher = self.client.create_publisher(kind, topic, qos)
+        self.meet(publisher)
+        return publisher
+
+    def meet(self, publisher: Any) -> None:
+        """Wait until a publisher of ours and the node, and the node and we, know each other."""
+        topic = publisher.topic_name
         self.wait(lambda: publisher.get_subscription_count() > 0 and self.node.count_publishers(topic) > 0)
         self.wait(lambda: self._is_followed(topic) and publisher.get_subscription_count() > 0)
         self.wait(lambda: all(out.get_subscription_count() for out in self._outputs()))
-        return publisher
 
     def _is_followed(self, topic: str) -> bool:
         """Return whether the subscription that we see is the one that suits all publishers, if it is to follow them."""

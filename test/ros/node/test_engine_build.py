@@ -166,8 +166,8 @@ def test_every_frame_comes_out_before_during_and_after_the_engine_takes_over(ben
     for before, after in pairwise(pictures):
         assert after.mean() > NIGHT.mean() + 5
         assert np.abs(after.astype(int) - before).max() <= 2  # it does not flicker
+    told(running, "tensorrt", "runtime")
     after = told(running, "has taken over")
-    assert after["runtime"] == "tensorrt"
     assert health(running)[0] == DiagnosticStatus.OK
     assert after["frames passed through"] == after["frames skipped"] == after["frames rejected"] == "0"
 
@@ -190,7 +190,7 @@ def test_an_engine_of_the_other_precision_runs_only_until_the_one_that_is_asked_
         return "has taken over" in running.diagnostics().get("engine", "")
 
     running.wait(has_taken_over)
-    assert wanted in told(running, "has taken over")["runtime in detail"]
+    told(running, f"tensorrt (CUDA, {wanted})", "runtime in detail")  # the next that is told, as it takes a moment
     assert running.node._enhancer.describe() == f"tensorrt (CUDA, {wanted})"
 
 
@@ -221,6 +221,7 @@ def test_an_engine_that_is_ready_while_the_node_rests_is_used_from_its_next_fram
     running = bench({"engine_build": "background"})
     camera = running.camera(Image)
     assert transition(running, Transition.TRANSITION_DEACTIVATE)
+    running.wait(lambda: camera.get_subscription_count() == 0)
     workshop.finish()
     told(running, "takes over with the next frame")
     assert transition(running, Transition.TRANSITION_ACTIVATE)

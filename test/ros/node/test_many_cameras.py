@@ -49,7 +49,7 @@ def test_each_camera_comes_out_in_its_own_namespace_with_its_own_settings_and_co
     np.testing.assert_array_equal(to_bgr(running.output(3, OUTPUTS[1])), NIGHT)
     values = running.wait(lambda: (found := running.diagnostics("/rear/left")).get("frames out") == "1" and found)
     assert values["last frame"] == "unchanged: strength 0"
-    assert running.diagnostics("front")["frames enhanced"] == "2"
+    running.wait(lambda: running.diagnostics("front")["frames enhanced"] == "2")
     assert set_parameter(running, "rear.left.strength", 1.0).successful
     rear.publish(image(4))
     assert to_bgr(running.output(4, OUTPUTS[1])).mean() > NIGHT.mean() + 5

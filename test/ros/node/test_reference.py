@@ -46,7 +46,11 @@ def test_the_reference_has_the_topics_services_and_diagnostics_of_a_running_node
         return types_of(node.get_service_names_and_types_by_node(name, namespace))
 
     running.wait(  # a node learns of its own endpoints by DDS, too
-        lambda: len(published()) >= len(documented["out"]) and len(subscribed()) >= len(topics_in)
+        lambda: (
+            len(published()) >= len(documented["out"])
+            and len(subscribed()) >= len(topics_in)
+            and services.keys() <= served().keys()
+        )
     )
     assert published() == documented["out"]
     assert subscribed() == topics_in

@@ -27,6 +27,7 @@ def test_one_best_effort_publisher_among_reliable_ones_is_heard(bench):
     running.wait(lambda: running.diagnostics().get("input reliability") == "reliable")
     best_effort = running.camera(Image, qos=QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT))
     running.wait(lambda: running.diagnostics().get("input reliability") == "best_effort")
+    running.wait(lambda: reliable.get_subscription_count() == 1)
     for stamp, publisher in enumerate((reliable, best_effort), 1):
         publisher.publish(image(stamp))
         running.output(stamp)

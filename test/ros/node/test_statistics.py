@@ -26,7 +26,7 @@ def test_of_a_burst_every_frame_is_accounted_for_and_the_newest_comes_out(bench)
 
 
 def test_frames_that_are_too_old_are_skipped_and_counted(bench):
-    running = bench({"max_age_ms": 500.0})
+    running = bench({"max_age_ms": 4000.0})
     camera = running.camera(Image)
     now = running.node.get_clock().now().nanoseconds // 10**9
     old = image(now - 5)
@@ -45,6 +45,8 @@ def test_frames_that_are_too_old_are_skipped_and_counted(bench):
 def test_under_load_and_faults_every_frame_is_in_exactly_one_count(bench):
     running = bench({"input_reliability": "reliable"})
     camera = running.camera(Image)
+    camera.publish(image(0))
+    running.output(0)  # what is lost before the first frame that arrives, nobody knows of
     large = np.tile(NIGHT, (3, 3, 1))
     for stamp in range(1, 61):
         message = image(stamp, large, encoding="bgr8" if stamp % 7 else "8UC7")
@@ -61,14 +63,20 @@ def test_under_load_and_faults_every_frame_is_in_exactly_one_count(bench):
     for message, fate in ((faulty, "rejected"), (unknown, "passed through")):
         camera.publish(message)
         running.wait(lambda fate=fate: running.diagnostics() and assert_accounted(running)[fate] > 0)
-    sent = 62
+    sent = 63
 
     def all_are_told_of() -> bool:
+        assert_accounted(running)
+        values = running.diagnostics()
+        told_of = int(values["frames in"]) + int(values["frames lost in transport"])
+        return values["frames in work"] == "0" and told_of == sent
+
+    def all_are_told_of_behind_another() -> bool:
         nonlocal sent
         sent += 1
         camera.publish(image(1))  # only behind a later one is it known that the last one of the burst was lost
-        running.wait(lambda: assert_accounted(running)["in work"] == 0)
-        values = running.diagnostics()
-        return int(values["frames in"]) + int(values["frames lost in transport"]) == sent
+        said = len(running.statuses())
+        running.wait(lambda: all_are_told_of() or len(running.statuses()) > said + 9)  # or this one was lost as well
+        return all_are_told_of()
 
-    running.wait(all_are_told_of)
+    running.wait(all_are_told_of_behind_another)

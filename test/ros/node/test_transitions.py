@@ -33,6 +33,7 @@ def test_without_usable_weights_the_camera_still_comes_through(bench, tmp_path, 
     assert name in values["message"]
     # The way back: another model, after cleanup.
     assert transition(running, Transition.TRANSITION_DEACTIVATE)
+    running.wait(lambda: camera.get_subscription_count() == 0)
     assert transition(running, Transition.TRANSITION_CLEANUP)
     assert set_parameter(running, "model", "curve_grid").successful
     assert transition(running, Transition.TRANSITION_CONFIGURE)
