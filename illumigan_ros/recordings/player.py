@@ -199,7 +199,8 @@ class Player:
             self._clock.publish(message)
 
     def finish(self) -> None:
-        """Give reliable subscribers a moment to take the last frames."""
+        """Give reliable subscribers a moment to take the last messages."""
         from rclpy.duration import Duration
 
-        self._publishers[self._image_topic].wait_for_all_acked(Duration(seconds=2))
+        for publisher in self._publishers.values():
+            publisher.wait_for_all_acked(Duration(seconds=2))
