@@ -54,7 +54,7 @@ class StreamStatistics:
 
     def __init__(self, fates: Sequence[str] = FATES) -> None:
         self.fates = fates
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # all that is told together is of one moment
         self._received = self._in_work = self._lost = 0
         self._fates: Counter[str] = Counter()
         self._reasons: Counter[tuple[str, str]] = Counter()
@@ -129,9 +129,9 @@ class StreamStatistics:
 
     def values(self) -> dict[str, str]:
         """Return everything as text, ready for a DiagnosticStatus."""
-        counts = self.counts()
-        rate_in, rate_out = self.rates()
         with self._lock:
+            counts = self.counts()
+            rate_in, rate_out = self.rates()
             values = {
                 "frames in": str(counts["received"]),
                 "frames out": str(counts["out"]),

@@ -1,5 +1,8 @@
 """What the node counts, and how it says so on /diagnostics."""
 
+import sys
+import threading
+
 import pytest
 
 pytest.importorskip("diagnostic_msgs.msg", reason="needs ROS")
@@ -60,6 +63,32 @@ def test_each_frame_is_in_work_until_it_is_in_one_count_by_fate_and_reason():
     assert values["last frame"] == "enhanced"
     assert (counts["received"], counts["out"], counts["in work"]) == (5, 3, 0)
     assert counts["failed"] == 2  # daylight is none
+
+
+def test_what_is_told_together_is_of_one_moment_while_frames_are_counted():
+    statistics, done = StreamStatistics(), threading.Event()
+
+    def count() -> None:
+        while not done.is_set():
+            statistics.count_received()
+            statistics.settle(Outcome(PASSED, "daylight"))
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    switching = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        told_apart = [one for one in (statistics.values() for _ in range(3000)) if apart(one)]
+    finally:
+        sys.setswitchinterval(switching)
+        done.set()
+        counting.join()
+    assert not told_apart
+
+
+def apart(values: dict[str, str]) -> bool:
+    """Return whether the frames of the only reason there is are not as many as those of its fate."""
+    return values["frames passed through"] != values.get("frames passed through: daylight", "0")
 
 
 def test_latency_age_and_what_is_told_of_the_work_are_of_the_frames_that_went_out():
