@@ -61,7 +61,7 @@ def test_an_mcap_file_cut_anywhere_gives_its_first_messages(mcap_files, tmp_path
         messages, losses = read(file)
     except FrameError as error:
         assert "cannot be read" in str(error)
-        assert kept < 0.2
+        assert kept < 0.21  # the end of the first chunk, before which there is no whole one
         return
     assert messages == MESSAGES[: len(messages)]
     assert len(messages) == COUNT or losses
