@@ -1,7 +1,8 @@
 """How kernels are compiled.
 
 Numba keeps compiled code on disk and looks only at a kernel's own file to tell whether it is stale. So a file holds
-everything its kernels call, and what they need besides comes as arguments.
+everything its kernels call, and what they need besides comes as arguments. `JIT` and `fma` are shared: who changes
+them touches the kernels' files as well.
 """
 
 from __future__ import annotations
