@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+_CPUCLOCK_SCHED = 2  # all the time that the scheduler gave, in user space and kernel
+
 
 def cpu_seconds(pids: Sequence[int]) -> float:
-    """Return the seconds that these processes have computed so far, on all cores together."""
-    ticks = 0
-    for pid in pids:
-        fields = (Path("/proc") / str(pid) / "stat").read_text().rpartition(") ")[2].split()
-        ticks += int(fields[11]) + int(fields[12])  # utime, stime; the state is field 0 here
-    return ticks / os.sysconf("SC_CLK_TCK")
+    """Return the seconds that these processes have computed so far, on all cores together, to the nanosecond.
+
+    They are read from each process' own CPU clock (clock_getcpuclockid(3), whose number Linux makes of the process'):
+    /proc/PID/stat counts in hundredths of a second, of which a listener to small frames does not use one.
+    """
+    return sum(time.clock_gettime_ns((~pid << 3) | _CPUCLOCK_SCHED) for pid in pids) / 1e9
 
 
 def memory_mb(pids: Sequence[int]) -> dict[str, float]:
