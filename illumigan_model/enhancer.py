@@ -26,7 +26,7 @@ from illumigan_model.frames.sky import mix, worth_lifting
 from illumigan_model.frames.soundness import lights, require_curves, require_finite, require_light
 from illumigan_model.frames.stabilizer import Stabilizer, night_share
 from illumigan_model.frames.succession import Succession
-from illumigan_model.frames.thumbnails import Reductions
+from illumigan_model.frames.thumbnails import Reductions, Surroundings
 from illumigan_model.report import FAILED, EnhancedFrame, Report, Stopwatch
 from illumigan_model.runtimes import Runtime
 from illumigan_model.runtimes.select import open_runtime
@@ -310,16 +310,17 @@ class Enhancer:
     ) -> tuple[np.ndarray, np.ndarray]:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
-        def look() -> tuple[Noise, np.ndarray, Recall | None]:
+        def look() -> tuple[Noise, Surroundings, Recall | None]:
             seen = noise.estimate_noise(frame)
-            found, straight = np.array(seen[:3], np.float32), np.float32(seen.straight)
+            found, black = np.array(seen[:3], np.float32), np.array([seen.whole, seen.doubt], np.float32)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
-                straight = self._stabilizer.smooth("straight", straight, steadily=True)
+                black = self._stabilizer.smooth("black", black, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
             sigma, blocks, rounding = found.tolist()
-            taken_out = Noise(sigma, blocks, rounding, min(max(float(straight), 0.0), 1.0), self.denoise * share)
+            whole, doubt = np.clip(black, 0, 1).tolist()
+            taken_out = Noise(sigma, blocks, rounding, whole, doubt, self.denoise * share)
             return taken_out, self._reductions.surroundings(), recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
@@ -432,7 +433,7 @@ class Enhancer:
         recall = PastLuminance(Counter()).recall(lights(frame), frame.shape[:2], 1.0, 1.0)
         for found, past in ((noise.NONE, None), (Noise(1.0, 1.0, 1.0), None), (Noise(1.0, 1.0, 1.0), recall)):
 
-            def look(found: Noise = found, past: Recall | None = past) -> tuple[Noise, np.ndarray, Recall | None]:
+            def look(found: Noise = found, past: Recall | None = past) -> tuple[Noise, Surroundings, Recall | None]:
                 return found, self._reductions.surroundings(), past
 
             self._shared.fused_pass.begin(frame, look).finish(grid)

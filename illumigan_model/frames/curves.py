@@ -4,8 +4,10 @@ The operator is `generators.curve_grid.apply_curves`. A row of pixels lies betwe
 blended once for all of it; between two tiles, a span, each pixel then costs a sum over the knots of a curve and a blend
 from the left tile to the right one. `fused_pass` does this with a whole frame.
 
-One thing is added. At black, a root is so steep that the first levels lie far apart in the result. Noise hides that;
-where there is none, what lay between two levels is lost to rounding, and curves begin straight.
+Two things are added. At black, a root is so steep that the first levels lie far apart in the result. Noise hides that;
+where there is none, what lay between two levels is lost to rounding: levels are whole, and curves begin straight, so
+that the first three levels lie about evenly. And chroma near black is in doubt there as it is in strong noise, which
+black cuts off, of each colour another share: it fades further up.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ THUMBNAIL_WH = (128, 72)
 GRID_WH = (16, 9)
 KNOTS = 8
 SPANS = GRID_WH[0] + 1
-UNSURE, SURE = 4.0, 20.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+UNSURE, SURE = 4.0, 14.0  # levels of the strongest colour up to which chroma is not believed in, and from which it is
+SURER = 20.0  # level from which on it is where chroma near black is all in doubt
+STRAIGHTEST = 0.7  # share of the way to their first knot, at level 5, on which curves are straight there
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
 STRETCH = 8  # pixels, of which kernels work out a multiple in each span
 
@@ -59,16 +63,17 @@ class Tones(NamedTuple):
     """What rows between two rows of tiles need to get their curves, as kernels take it.
 
     `tiles` float32 25 x 2 x 16 are two rows of the grid of `CurveGrid.curves`: 8 knots of R, G and B and u, in [0, 1].
-    `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. `straight`, 0..1,
-    is the share of the way to their first knot, at level 5, on which curves are straight and not a root. Kernels
-    work in `bends`, float32 3 x 592, `lumas`, float32 1 x P, and `made`, float32 5 x P, P being the length of `right`.
+    `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. `whole` and `doubt`
+    are those of `noise.Noise`. Kernels work in `bends`, float32 3 x 592, `lumas`, float32 1 x P, and `made`, float32
+    5 x P, P being the length of `right`.
     """
 
     tiles: np.ndarray
     below: np.ndarray
     spans: np.ndarray
     right: np.ndarray
-    straight: float
+    whole: float
+    doubt: float
     bends: np.ndarray
     lumas: np.ndarray
     made: np.ndarray

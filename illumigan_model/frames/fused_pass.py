@@ -22,6 +22,7 @@ from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
 from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
+from illumigan_model.frames.thumbnails import Surroundings
 
 BLOCK_PIXELS = 1 << 16
 BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
@@ -49,7 +50,7 @@ def new_scratch(rows: int, width: int) -> Scratch:
         luma=new_rows(rows + 4, width + 2 * MARGIN),
         fresh=new_rows(rows, width),
         lines=new_rows(5, width + 2 * MARGIN),
-        planes=new_rows(10, width),
+        planes=new_rows(16, width),
         bends=np.empty((3, GRID_WH[0] * (4 * (KNOTS + 1) + 1)), np.float32),
         lumas=new_rows(1, width),
         made=new_rows(5, width),
@@ -65,9 +66,9 @@ class Preparation:
     recall: Recall | None
 
 
-Look = Callable[[], tuple[Noise, np.ndarray, Recall | None]]
-"""Looks at the frame and returns the noise to take out, the frame's `Reductions.surroundings`, float32 BGR, (H // 4) x
-(W // 4) x 3, and the past that it is joined with. Without noise (`noise.NONE`) and past, nothing is denoised."""
+Look = Callable[[], tuple[Noise, Surroundings, Recall | None]]
+"""Looks at the frame and returns the noise to take out, the frame's `Reductions.surroundings`, and the past that it is
+joined with. Without noise (`noise.NONE`) and past, nothing is denoised."""
 
 
 class FusedPass:
@@ -235,8 +236,9 @@ class Job:
 
     def _tones(self, block: Block, preparation: Preparation, scratch: Scratch, grid: np.ndarray) -> Tones:
         tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
-        where, straight = self._where, preparation.noise.straight
-        return Tones(tiles, below, where.spans, where.right, straight, scratch.bends, scratch.lumas, scratch.made)
+        where, noise = self._where, preparation.noise
+        rows = (tiles, below, where.spans, where.right)
+        return Tones(*rows, noise.whole, noise.doubt, scratch.bends, scratch.lumas, scratch.made)
 
     def _read(
         self,

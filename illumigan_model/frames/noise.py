@@ -2,11 +2,14 @@
 
 Luminance passes a small bilateral filter (Tomasi and Manduchi, "Bilateral filtering for gray and color images",
 ICCV 1998): the mean of the 13 pixels at most two steps away, weighted by how alike they are; the four that touch count
-in any case, as noise also makes specks like nothing around them. Colour is split into the mean of its surroundings, a
-quarter-size picture, and what departs from it; small departures are cut off (the coring of Simoncelli and Adelson,
-"Noise removal via Bayesian wavelet coring", ICIP 1996). Where a codec has left blocks, small departures of luminance
-are cut off, too. Dark places get more of all this than bright ones. Near black, curves make many levels out of one, so
-that the edge between two levels shows as a line; where no noise hides it, departures of less than a level are cut off.
+in any case, as noise also makes specks like nothing around them. Colour is split into the mean of its surroundings and
+what departs from it; small departures are cut off (the coring of Simoncelli and Adelson, "Noise removal via Bayesian
+wavelet coring", ICIP 1996). The surroundings are wide, a quarter-size picture smoothed, where colours vary there by no
+more than noise does, and close, the half-size picture, as far as they vary by more (Lee, "Digital image enhancement and
+noise filtering by use of local statistics", IEEE TPAMI 1980). Where a codec has left blocks, small departures of
+luminance are cut off, too. Dark places get more of all this than bright ones. Near black, curves make many levels out
+of one, so that the edge between two levels shows as a line; where no noise hides it, departures of less than a level
+are cut off.
 """
 
 from __future__ import annotations
@@ -17,12 +20,16 @@ from typing import NamedTuple
 import numpy as np
 
 from illumigan_model.frames.kernels import as_rows, open_kernels
+from illumigan_model.frames.thumbnails import Surroundings
 
 # How much the pixels that touch one count at least where the noise is a level or more, and by its square below that.
 TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
+# By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
+# noise, and in levels where blocks show.
+CHROMA_NOISE, BLOCK_NOISE = 0.5, 1.25
 PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker. Of faint grain it keeps more.
@@ -33,8 +40,8 @@ FAINT, STRONG = 0.5, 1.0
 # Levels of noise that are there beyond what is seen, but for faint grain of a picture; all of it where CERTAIN levels
 # are seen, and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
-STRAIGHTEST = 0.7  # `Tones.straight` where no noise hides whole levels: the first three lie about evenly then
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
+STRONGER, STRONGEST = 1.5, 3.0  # levels of noise from which on chroma near black is in doubt, and all of it is
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
@@ -54,13 +61,15 @@ class Noise(NamedTuple):
 
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
-    `straight` is that of `Tones`, whatever is denoised. Of all the others the `share` 0..1 is to be taken out.
+    `whole` is the same for the curves, whatever is denoised, and `doubt`, 0..1, how little chroma near black can be
+    believed in, because of that or of strong noise. Of all the others the `share` 0..1 is to be taken out.
     """
 
     sigma: float
     blocks: float
     rounding: float = 0.0
-    straight: float = 0.0
+    whole: float = 0.0
+    doubt: float = 0.0
     share: float = 1.0
 
 
@@ -70,33 +79,37 @@ NONE = Noise(0.0, 0.0)
 class Denoising(NamedTuple):
     """How rows are denoised, as kernels take it.
 
-    `mean` are the frame's `Reductions.surroundings` as rows, float32 (H // 4) x 3 (W // 4). In levels, in the dark:
-    `luma_reach`, from which on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of
-    chroma and of luminance from the surroundings are cut off, and `rounding`, up to which luminance is where the
-    surroundings are near black, and each colour where it is itself. `touch` is the least weight of pixels that touch,
-    `taken` the share that is done of what the filter of luminance would do.
+    `half` and `mean` are the frame's `Surroundings` as rows. In levels, in the dark: `luma_reach`, from which on a
+    neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of chroma and of luminance from the
+    surroundings are cut off; `chroma_noise`, the deviation of the mean's chroma that noise explains; and `rounding`, up
+    to which luminance is cut off where the surroundings are near black, and each colour where it is itself. `touch` is
+    the least weight of pixels that touch, `taken` the share that is done of what the filter of luminance would do.
     """
 
+    half: np.ndarray
     mean: np.ndarray
     luma_reach: float
     touch: float
     taken: float
     chroma_reach: float
+    chroma_noise: float
     blocks: float
     rounding: float
 
 
-def plan_denoising(noise: Noise, surroundings: np.ndarray, *, keep_grain: bool) -> Denoising:
+def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
     faint = min(max((STRONG - noise.sigma) / (STRONG - FAINT), 0.0), 1.0) if keep_grain else 0.0
     sigma = noise.share * (noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2)
     blocks = noise.share * noise.blocks
     return Denoising(
-        mean=as_rows(surroundings),
+        half=as_rows(surroundings.half),
+        mean=as_rows(surroundings.mean),
         luma_reach=(PICTURE_REACH if keep_grain else LUMA_REACH) * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
+        chroma_noise=CHROMA_NOISE * sigma + BLOCK_NOISE * blocks,
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
@@ -129,7 +142,8 @@ def estimate_noise(frame: np.ndarray) -> Noise:
         sigma=seen,
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
         rounding=rounding,
-        straight=STRAIGHTEST * rounding,
+        whole=rounding,
+        doubt=max(rounding, min(max((seen - STRONGER) / (STRONGEST - STRONGER), 0.0), 1.0)),
     )
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
 from illumigan_model.frames.curves import THUMBNAIL_WH
+from illumigan_model.frames.kernels import as_rows, open_kernels
 
 
 def halve(picture: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:
@@ -14,13 +17,25 @@ def halve(picture: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:
     return cv2.resize(picture[: 2 * height, : 2 * width], (width, height), memory, interpolation=cv2.INTER_AREA)
 
 
+class Surroundings(NamedTuple):
+    """What lies around each place of a frame.
+
+    `half` is the half-size mean, uint8 BGR (H // 2) x (W // 2) x 3. `mean`, float32 (H // 4) x (W // 4) x 4, is the
+    mean B, G and R of nine pixels of the quarter-size one, not rounded, as near black curves make steps of many levels
+    out of one; its fourth is the variance of their chroma, that of B - Y and of R - Y added up.
+    """
+
+    half: np.ndarray
+    mean: np.ndarray
+
+
 class Reductions:
     """The smaller pictures of one frame after another; the memory is kept from frame to frame."""
 
     def __init__(self) -> None:
         self._pictures: list[np.ndarray] = []
         self._halves: dict[int, np.ndarray] = {}
-        self._calm: np.ndarray | None = None
+        self._around: np.ndarray | None = None
 
     def begin(self, frame: np.ndarray) -> None:
         """Go on to the next frame, uint8 or uint16 BGR, H x W x 3; what was made of the one before is overwritten.
@@ -43,14 +58,13 @@ class Reductions:
         is_close = all(side <= 2 * least for side, least in zip(half.shape[1::-1], THUMBNAIL_WH, strict=True))
         return cv2.resize(half, THUMBNAIL_WH, interpolation=cv2.INTER_LINEAR if is_close else cv2.INTER_AREA)
 
-    def surroundings(self) -> np.ndarray:
-        """Return what lies around each place: the quarter-size mean, smoothed, float32 BGR (H // 4) x (W // 4) x 3.
-
-        It is not rounded: near black, curves make steps of many levels out of one.
-        """
+    def surroundings(self) -> Surroundings:
+        """Return what lies around each place of a uint8 frame."""
         quarter = self._halved(2)
-        self._calm = cv2.boxFilter(quarter, cv2.CV_32F, (3, 3), self._calm, borderType=cv2.BORDER_REPLICATE)
-        return self._calm
+        if self._around is None or self._around.shape[:2] != quarter.shape[:2]:
+            self._around = np.empty((*quarter.shape[:2], 4), np.float32)
+        open_kernels().pictures.surround(as_rows(quarter), self._around.reshape(len(quarter), -1))
+        return Surroundings(self._halved(1), self._around)
 
     def _halved(self, times: int) -> np.ndarray:
         """Return the frame halved so many times."""

@@ -35,7 +35,7 @@ def kernel_reason() -> str:
 
 
 def as_rows(picture: np.ndarray) -> np.ndarray:
-    """Return a view of a contiguous picture, H x W x 3, as kernels read it: H x 3W, read-only.
+    """Return a view of a contiguous picture, H x W x C, as kernels read it: H x CW, read-only.
 
     Frames come writable and read-only; kernels are compiled for each kind of array, and so for one only.
     """

@@ -93,7 +93,7 @@ def test_a_glow_that_fades_into_black_has_no_edges_where_it_is_rounded():
 
 def test_the_first_levels_lie_near_each_other_where_no_noise_hides_that_they_are_whole():
     frame = np.repeat(np.arange(8, dtype=np.uint8), 40)[None, :, None].repeat(64, 0).repeat(3, 2)
-    for noise, least, most in ((NONE, 14, 18), (Noise(0.0, 0.0, straight=0.7), 8, 12)):
+    for noise, least, most in ((NONE, 14, 18), (Noise(0.0, 0.0, whole=1.0), 8, 12)):
         steps = np.diff(brightened(frame, noise)[32, 20::40].mean(axis=1))
         assert least <= steps[0] <= most
         assert (steps > 2).all()
@@ -120,12 +120,23 @@ def test_a_faint_thing_in_the_dark_is_no_rounding():
 def test_chroma_fades_near_black_and_lit_things_keep_their_colours():
     frame = np.empty((48, 64, 3), np.uint8)
     frame[:, :20], frame[:, 20:40], frame[:, 40:] = (4, 0, 3), (4, 4, 30), (6, 20, 3)
-    made = brightened(frame, NONE)
+    made = brightened(frame, Noise(0.0, 0.0, doubt=1.0))
     black, red, green = made[0, 10], made[0, 30], made[0, 50]
     assert np.ptp(black) <= 4 and black.mean() > 10
     for colour, shade in ((red, (4, 4, 30)), (green, (6, 20, 3))):
         wanted = np.sqrt(np.array(shade) / 255) * 255
         assert np.ptp(colour) > 0.9 * np.ptp(wanted)
+
+
+def test_dark_colours_are_kept_where_noise_shows_that_they_are_there():
+    frame = np.full((96, 128, 3), (12, 4, 4), np.uint8)
+    noises = [np.random.default_rng(0).normal(0, sigma, frame.shape) for sigma in (0, 0.8, 4)]
+    frames = [np.clip(frame + noise + 0.5, 0, 255).astype(np.uint8) for noise in noises]
+    doubts = [estimate_noise(frame).doubt for frame in frames]
+    assert doubts == [1, 0, 1]  # levels are whole; they are not; black cuts off what is noise
+    none, some = (np.ptp(brightened(frame, Noise(0.0, 0.0, doubt=doubt))[48, 64]) for doubt in (1.0, 0.0))
+    wanted = np.ptp(np.sqrt(np.array([12, 4, 4]) / 255) * 255)
+    assert none < 0.6 * wanted < 0.7 * wanted < some
 
 
 def test_the_deep_dark_does_not_pump_where_noise_comes_and_goes():

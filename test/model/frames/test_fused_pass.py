@@ -30,7 +30,8 @@ def surroundings_of(frame):
 
 
 def begin(fused, frame, sigma, rounding=0.0):
-    return fused.begin(frame, lambda: (Noise(sigma, min(sigma, 1.0), rounding, rounding), surroundings_of(frame), None))
+    noise = Noise(sigma, min(sigma, 1.0), rounding, whole=rounding, doubt=rounding)
+    return fused.begin(frame, lambda: (noise, surroundings_of(frame), None))
 
 
 def enhance(frame, grid, noise=0.0, threads=2, rounding=0.0):
@@ -56,7 +57,9 @@ def test_a_frame_comes_out_as_the_generator_would_make_it(day, grid, width, heig
     assert np.abs(attention - dark[0, 0].numpy() * 255).max() <= 0.51
 
 
-@pytest.mark.parametrize("noise,rounding,darker", [(0.0, 0.0, 1), (2.5, 0.0, 1), (0.0, 1.0, 8), (0.2, 0.5, 16)])
+@pytest.mark.parametrize(
+    "noise,rounding,darker", [(0.0, 0.0, 1), (2.5, 0.0, 1), (1.0, 0.0, 6), (0.0, 1.0, 8), (0.2, 0.5, 16)]
+)
 @pytest.mark.parametrize("width,height", SIZES)
 def test_without_numba_the_pixels_are_the_same(day, grid, monkeypatch, noise, rounding, darker, width, height):
     frame = picture(day, width, height) // darker

@@ -155,3 +155,34 @@ def test_without_numba_the_noise_is_the_same(monkeypatch, night, height, width):
     fast = noise.estimate_noise(frame)
     monkeypatch.setattr(noise, "open_kernels", lambda: plain)
     assert noise.estimate_noise(frame) == fast
+
+
+def apart(picture):
+    """The colours of a picture: what departs from luminance, B and R."""
+    picture = picture.astype(np.float32)
+    return (picture - (picture @ np.float32([0.114, 0.587, 0.299]))[:, :, None])[:, :, ::2]
+
+
+def test_small_coloured_things_keep_their_colours_in_noise(denoised):
+    scene = np.full((160, 160, 3), 14, np.float32)
+    spots = [(y, x) for y in range(16, 150, 32) for x in range(16, 150, 32)]
+    for y, x in spots:
+        scene[y : y + 4, x : x + 4] = (12, 13, 20)  # a tail light, no brighter than what is around it
+    made = apart(denoised(noisy(scene, 1.2), 1.2))
+    red = np.mean([made[y : y + 4, x : x + 4, 1].mean() for y, x in spots])
+    assert red > 0.4 * apart(scene)[16, 16, 1]
+
+
+@pytest.mark.parametrize("sigma", [0.6, 1.2, 2.5, 5.0])
+def test_grey_noise_leaves_no_colours(denoised, sigma):
+    frame = noisy(np.full((160, 160, 3), 40, np.float32), sigma)
+    made = denoised(frame, *estimate_noise(frame)[:3])
+    assert apart(made).std() < 0.25 * apart(frame).std() + 0.35  # what rounding to whole levels adds
+
+
+def test_an_edge_between_two_colours_does_not_bleed_in_noise(denoised):
+    scene = np.full((120, 160, 3), (24, 12, 10), np.float32)
+    scene[:, 80:] = (10, 12, 24)
+    made = apart(denoised(noisy(scene, 1.5), 1.5))
+    blue, red = made[:, 73:77, 0].mean(), made[:, 83:87, 1].mean()
+    assert blue > 0.85 * apart(scene)[0, 0, 0] and red > 0.85 * apart(scene)[0, -1, 1]

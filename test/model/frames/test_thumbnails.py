@@ -27,15 +27,23 @@ def test_the_thumbnail_of_a_small_frame_is_interpolated(day, width, height):
 
 
 @pytest.mark.parametrize("width,height", [(640, 360), (1283, 721), (17, 19)])
-def test_surroundings_are_a_quarter_of_the_frame_and_smooth(day, width, height):
+def test_surroundings_are_close_and_wide_and_say_how_colours_vary(day, width, height):
     frame = cv2.resize(day, (width, height), interpolation=cv2.INTER_AREA)
     reductions = Reductions()
     reductions.begin(frame)
-    made = reductions.surroundings()
-    assert made.shape == (height // 4, width // 4, 3)
+    half, made = reductions.surroundings()
+    assert half.shape == (height // 2, width // 2, 3)
+    even = frame[: height // 2 * 2, : width // 2 * 2]
+    assert np.abs(half - cv2.resize(even, half.shape[1::-1]).astype(int)).max() <= 1
+    assert made.shape == (height // 4, width // 4, 4)
     means = frame[: height // 4 * 4, : width // 4 * 4].reshape(height // 4, 4, width // 4, 4, 3).mean((1, 3))
     wanted = cv2.blur(means, (3, 3), borderType=cv2.BORDER_REPLICATE)
-    assert np.abs(made - wanted).max() < 1.5
+    assert np.abs(made[:, :, :3] - wanted).max() < 1.5
+    chroma = (means - (means @ [0.114, 0.587, 0.299])[:, :, None])[:, :, [0, 2]]
+    squares, mean = (cv2.blur(of, (3, 3), borderType=cv2.BORDER_REPLICATE) for of in (chroma**2, chroma))
+    variance = (squares - mean**2).sum(2)
+    assert np.corrcoef(made[:, :, 3].ravel(), variance.ravel())[0, 1] > 0.98
+    assert np.abs(made[:, :, 3] - variance).max() < 0.1 * variance.max()
 
 
 def test_frames_of_any_size_may_follow_each_other(day, night):
@@ -45,7 +53,8 @@ def test_frames_of_any_size_may_follow_each_other(day, night):
         for each in (reductions, fresh):
             each.begin(frame)
         assert (reductions.thumbnail() == fresh.thumbnail()).all()
-        assert (reductions.surroundings() == fresh.surroundings()).all()
+        for made, wanted in zip(reductions.surroundings(), fresh.surroundings(), strict=True):
+            assert (made == wanted).all()
 
 
 def test_a_thumbnail_may_be_kept(day, night):

@@ -5,9 +5,9 @@ denoising (smooth, copy, deblock, recolour); tone curves (knot to draw) and what
 kernels that go through these row by row: unpack, clean, enhance. They share a file, as compiled code is kept by file.
 
 Arrays, all of the n rows at hand: `out` uint8 n x 3W (B, G, R interleaved), `attention` uint8 n x W; `frame` is all of
-it, uint8 H x 3W, `mean` float32 (H // 4) x 3 (W // 4). Between reading and writing, rows are planar: `levels` float32
-3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops may work out more than there is
-(`frames.row_memory`). A single row of `levels` serves all where they are written at once.
+it, uint8 H x 3W, `half` uint8 (H // 2) x 3 (W // 2), `mean` float32 (H // 4) x 4 (W // 4). Between reading and writing,
+rows are planar: `levels` float32 3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops may work
+out more than there is (`frames.row_memory`). A single row of `levels` serves all where they are written at once.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 F = np.float32
 RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
-UNSURE, SURE, LIFTED = F(4), F(20), F(16)  # as in `frames.curves`
+UNSURE, SURE, SURER, LIFTED = F(4), F(14), F(20), F(16)  # as in `frames.curves`
+STRAIGHTEST = F(0.7)  # the same
 KNOTS = 8
 LUMA = 3  # beside B, G, R: which curve is that of luminance
 EACH = (LUMA + 1) * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
@@ -37,6 +38,7 @@ DARK_BITS = F(255 * (FEW / 7) ** 2).view(np.int32)
 MARGIN = 16  # as in `frames.row_memory`
 STEEP = 24  # level up to which curves are so steep that whole levels show
 DEEP = F((1 - STEEP / 255) ** 2)  # `dark` where the surroundings are at that level
+HALVED = F(0.1)  # variance of chroma that comes of a frame halved twice, each time in whole levels
 STILL = F(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 
 Between = tuple[int, int, np.float32]
@@ -91,11 +93,21 @@ def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.
 
 
 @njit(**JIT)
-def part(mean: np.ndarray, y: int, small: np.ndarray) -> None:
-    """Part row y of the quarter-size mean picture into chroma of blue and of red, and luminance (3 x W // 4)."""
+def part(mean: np.ndarray, y: int, chroma_noise: np.float32, rounding: np.float32, small: np.ndarray) -> None:
+    """Part row y of the quarter-size mean picture (4 x W // 4) into chroma of blue and of red, luminance, and `own`.
+
+    `own` 0..1 is the share of the chroma's variance that neither noise nor rounding explains: so far the close
+    surroundings count, and not the wide ones.
+    """
     for x in range(small.shape[1]):
-        luma = luminance(mean[y, 3 * x], mean[y, 3 * x + 1], mean[y, 3 * x + 2])
-        small[0, x], small[1, x], small[2, x] = mean[y, 3 * x] - luma, mean[y, 3 * x + 2] - luma, luma
+        blue, green, red, variance = mean[y, 4 * x], mean[y, 4 * x + 1], mean[y, 4 * x + 2], mean[y, 4 * x + 3]
+        luma = luminance(blue, green, red)
+        small[0, x], small[1, x], small[2, x] = blue - luma, red - luma, luma
+        shade = fma(luma, F(-1 / 255), F(1))
+        grain = chroma_noise * shade * shade
+        coarse = rounding * max(fma(min(blue, green, red), F(-1 / STEEP), F(1)), F(0))
+        noise = fma(grain, grain, fma(coarse, coarse, HALVED))
+        small[3, x] = F(1) - noise / max(variance, noise)
 
 
 @njit(**JIT)
@@ -111,6 +123,29 @@ def enlarge(small: np.ndarray, c: int, wide: np.ndarray, at: int) -> None:
         wide[at, c, 4 * x + 5] = value + F(7) * step
     wide[at, c, 0] = wide[at, c, 1] = small[c, 0]
     for x in range(4 * last + 2, width):
+        wide[at, c, x] = small[c, last]
+
+
+@njit(**JIT)
+def part_close(half: np.ndarray, y: int, small: np.ndarray) -> None:
+    """Part row y of the half-size picture into chroma of blue and of red (2 x W // 2)."""
+    for x in range(small.shape[1]):
+        blue, green, red = F(half[y, 3 * x]), F(half[y, 3 * x + 1]), F(half[y, 3 * x + 2])
+        luma = luminance(blue, green, red)
+        small[0, x], small[1, x] = blue - luma, red - luma
+
+
+@njit(**JIT)
+def double(small: np.ndarray, c: int, wide: np.ndarray, at: int) -> None:
+    """Enlarge row c twofold, linearly, edges held; it becomes row c of picture `at`."""
+    last, width = small.shape[1] - 1, wide.shape[2]
+    for x in range(last):
+        value = small[c, x]
+        step = (small[c, x + 1] - value) * F(0.25)
+        wide[at, c, 2 * x + 1] = value + step
+        wide[at, c, 2 * x + 2] = value + F(3) * step
+    wide[at, c, 0] = small[c, 0]
+    for x in range(2 * last + 1, width):
         wide[at, c, x] = small[c, last]
 
 
@@ -205,6 +240,8 @@ def recolour(
     dark: np.ndarray,
     wide: np.ndarray,
     between: Between,
+    close: np.ndarray,
+    close_between: Between,
     chroma_limit: np.float32,
     rounding: np.float32,
     levels: np.ndarray,
@@ -214,18 +251,23 @@ def recolour(
 ) -> None:
     """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map.
 
-    A colour near black may be cut off by `rounding`, however bright the others are: beside a red lamp, green is rounded
-    to one level or none.
+    What is around is close by where colours vary by more than noise, and the wide surroundings elsewhere. A colour near
+    black may be cut off by `rounding`, however bright the others are: beside a red lamp, green is rounded to one level
+    or none.
     """
     above, beneath, weight = between
+    upper, lower, close_weight = close_between
     less = rounding * F(1 / STEEP)
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         luma = luminance(blue, green, red)
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
         limit = chroma_limit * dark[x]
+        own = amid(wide[above, 3, x], wide[beneath, 3, x], weight)
         to_blue = amid(wide[above, 0, x], wide[beneath, 0, x], weight)
         to_red = amid(wide[above, 1, x], wide[beneath, 1, x], weight)
+        to_blue = amid(to_blue, amid(close[upper, 0, x], close[lower, 0, x], close_weight), own)
+        to_red = amid(to_red, amid(close[upper, 1, x], close[lower, 1, x], close_weight), own)
         to_green = fma(to_blue, -BLUE / GREEN, to_red * (-RED / GREEN))
         shift = calm[x] - luma
         blue += shift - clamp(blue - luma - to_blue, max(limit, fma(-less, blue, rounding)))
@@ -302,7 +344,10 @@ def curve(
     straight: np.float32,
     made: np.ndarray,
 ) -> None:
-    """Write what the curves c of two tiles make of a row of levels between them; `straight` is as in `Tones`."""
+    """Write what the curves c of two tiles make of a row of levels between them.
+
+    `straight` is the share of the way to their first knot on which curves are no root.
+    """
     first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
     a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
     a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
@@ -399,15 +444,18 @@ def draw(
 
 
 @njit(**JIT)
-def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out: np.ndarray, n: int) -> None:
-    """Write the enhanced row, as `generators.curve_grid` says; near black, chroma fades."""
+def change(
+    levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, doubt: np.float32, out: np.ndarray, n: int
+) -> None:
+    """Write the enhanced row, as `generators.curve_grid` says; near black, chroma fades, by `doubt` further up."""
+    rise = F(1) / (amid(SURE, SURER, doubt) - UNSURE)
     for x in range(out.shape[1] // 3):
         blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
         luma = lumas[0, x]
         weight = fma(luma, F(-1 / 255), F(1))
         lift = made[LUMA, x] - luma
         strongest = max(blue, green, red)
-        sure = unit((strongest - UNSURE) * F(1 / (SURE - UNSURE)))
+        sure = unit((strongest - UNSURE) * rise)
         own = (F(1) - made[LUMA + 1, x]) * sure
         grey = (F(1) - sure) * unit(lift * F(1 / LIFTED))
         lit = max(luma * F(1 / 255), strongest * strongest * F(1 / 255**2))
@@ -423,7 +471,7 @@ def change(levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, out
 def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Split rows, write their attention map, and enhance them; if `out` has no rows, leave them for `enhance`."""
     is_whole = out.shape[0] > 0
-    tiles, below, spans, right, straight, bends, lumas, made = tones
+    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
@@ -432,8 +480,8 @@ def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: 
         split(frame, n, levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, F(straight), lumas, made)
-            change(levels, at, lumas, made, out, n)
+            draw(levels, at, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
+            change(levels, at, lumas, made, F(doubt), out, n)
 
 
 @kept
@@ -452,20 +500,21 @@ def clean(
     """Denoise rows, from row `first` on, write their attention map, and enhance them; or leave them as `unpack` does.
 
     `luma` and `fresh` are as from `luminance.follow`; or `luma` as from `luminance.see`, and `fresh` without rows.
-    `planes` is scratch, float32 10 x P.
+    `planes` is scratch, float32 16 x P.
     """
     is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
-    tiles, below, spans, right, straight, bends, lumas, made = tones
+    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
-    mean, luma_reach, touch, taken, chroma_reach, blocks, rounding = how
-    last, end = mean.shape[0] - 1, frame.shape[0] - 1
-    wide, calm, dark = planes[:6].reshape(2, 3, -1), planes[6], planes[7]
-    small = planes[8, : 3 * (mean.shape[1] // 3)].reshape(3, -1)
-    shares = planes[9:] if is_fresh else fresh
-    planes[9] = 1
-    held, to = np.full(2, -1), 2 - first  # rows of the mean that are held; from a row of the frame to one of luma
+    half, mean, luma_reach, touch, taken, chroma_reach, chroma_noise, blocks, rounding = how
+    last, close_last, end = mean.shape[0] - 1, half.shape[0] - 1, frame.shape[0] - 1
+    wide, close, calm, dark = planes[:8].reshape(2, 4, -1), planes[8:12].reshape(2, 2, -1), planes[12], planes[13]
+    small, closer = planes[14, : mean.shape[1]].reshape(4, -1), planes[14, : 2 * (half.shape[1] // 3)].reshape(2, -1)
+    shares = planes[15:] if is_fresh else fresh
+    planes[15] = 1
+    held, held_close = np.full(2, -1), np.full(2, -1)  # rows of the mean and of the half-size picture that are held
+    to = 2 - first  # from a row of the frame to one of luma
     for n in range(attention.shape[0]):
         y = first + n
         place = min(max((y + 0.5) / 4 - 0.5, 0.0), float(last))
@@ -473,8 +522,8 @@ def clean(
         for wanted in (row, min(row + 1, last)):
             if held[wanted % 2] != wanted:
                 held[wanted % 2] = wanted
-                part(mean, wanted, small)
-                for c in range(3):
+                part(mean, wanted, F(chroma_noise), F(rounding), small)
+                for c in range(4):
                     enlarge(small, c, wide, wanted % 2)
         between = (row % 2, min(row + 1, last) % 2, F(place - row))
         looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
@@ -485,22 +534,32 @@ def clean(
             copy(luma, n + 2, wide, between, calm, dark)
         if blocks > 0 or rounding > 0:
             deblock(wide, between, dark, F(blocks), F(rounding), calm)
+        close_place = min(max((y + 0.5) / 2 - 0.5, 0.0), float(close_last))
+        row = int(close_place)
+        for wanted in (row, min(row + 1, close_last)):
+            if held_close[wanted % 2] != wanted:
+                held_close[wanted % 2] = wanted
+                part_close(half, wanted, closer)
+                for c in range(2):
+                    double(closer, c, close, wanted % 2)
+        close_between = (row % 2, min(row + 1, close_last) % 2, F(close_place - row))
+        around = (wide, between, close, close_between)
         at = 0 if is_whole else n
-        recolour(frame, y, calm, dark, wide, between, F(chroma_reach), F(rounding), levels, at, attention, n)
+        recolour(frame, y, calm, dark, *around, F(chroma_reach), F(rounding), levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, F(straight), lumas, made)
-            change(levels, at, lumas, made, out, n)
+            draw(levels, at, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
+            change(levels, at, lumas, made, F(doubt), out, n)
 
 
 @kept
 def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Enhance rows that were left by `unpack` or `clean`."""
-    tiles, below, spans, right, straight, bends, lumas, made = tones
+    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
     upper, lower, blended = bends[0], bends[1], bends[2]
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
     for n in range(out.shape[0]):
         blend(upper, lower, below[n], blended)
-        draw(levels, n, blended, spans, right, F(straight), lumas, made)
-        change(levels, n, lumas, made, out, n)
+        draw(levels, n, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
+        change(levels, n, lumas, made, F(doubt), out, n)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from illumigan_model.frames.curves import KNOTS, LIFTED, SURE, UNSURE
+from illumigan_model.frames.curves import KNOTS, LIFTED, STRAIGHTEST, SURE, SURER, UNSURE
 
 if TYPE_CHECKING:
     from illumigan_model.frames.curves import Tones
@@ -19,6 +19,7 @@ NEAR = range(-REACH, REACH + 1)
 MARGIN = 16  # as in `frames.row_memory`
 STEEP = 24  # level up to which curves are so steep that whole levels show
 DEEP = (1 - STEEP / 255) ** 2  # share of a place at that level
+HALVED = 0.1  # variance of chroma that comes of a frame halved twice, each time in whole levels
 STILL = np.float32(0.4)  # share of the denoising that a place still gets where nothing has moved for long
 ALIKE = 0.99  # u from which on it is taken for 1
 NEIGHBOURS = [(dy, dx) for dy in NEAR for dx in NEAR if abs(dy) + abs(dx) <= REACH]
@@ -66,7 +67,7 @@ def draw(levels: np.ndarray, tones: Tones) -> tuple[np.ndarray, np.ndarray]:
     knots = np.concatenate([knots, np.einsum("nckt,c->nkt", knots, LUMA_BGR)[:, None]], axis=1)
     position = np.sqrt(np.concatenate([levels, luminance(levels)[:, None]], axis=1))
     position *= np.float32((KNOTS - 1) / np.sqrt(255))
-    position = np.minimum(position, position * position / np.float32(tones.straight + 1e-6))
+    position = np.minimum(position, position * position / np.float32(STRAIGHTEST * tones.whole + 1e-6))
     knot = np.minimum(position.astype(np.int64), KNOTS - 2)
     share = position - knot
     begins = tones.spans[0].astype(np.int64)
@@ -86,7 +87,8 @@ def write(clean: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     luma = luminance(clean)[:, None]
     change, lift = made[:, :3] - clean, made[:, 3:] - luma
     strongest = clean.max(axis=1, keepdims=True)
-    unsure = 1 - np.clip((strongest - UNSURE) / (SURE - UNSURE), 0, 1)
+    sure = SURE + (SURER - SURE) * tones.doubt
+    unsure = 1 - np.clip((strongest - UNSURE) / (sure - UNSURE), 0, 1)
     own = (1 - u) * (1 - unsure)
     grey = unsure * np.clip(lift / LIFTED, 0, 1)
     lit = np.maximum(luma / 255, (strongest / 255) ** 2)
@@ -114,7 +116,8 @@ def clean(
     attention[:] = attend(block)
     near_colours = how.rounding * (1 - block / STEEP)
     block -= luminance(block)[:, None]
-    around = surround(how.mean, first, last, width)
+    around = enlarge(part(how), first, last, width)
+    around, own = around[:, :3], around[:, 3:]
     around_luma = luminance(around)
     share = (1 - around_luma / 255) ** 2
     less = share * (STILL + (1 - STILL) * fresh[:, :width]) if len(fresh) else share
@@ -125,20 +128,38 @@ def clean(
     reach = np.maximum(how.blocks * share**2, near_black)
     away = calm - around_luma
     calm -= np.clip(away, -reach, reach) * np.maximum(1 - away * away / (9 * reach * reach + 1e-6), 0)
+    around -= around_luma[:, None]
+    around += own * (close(how.half, first, last, width) - around)
     limit = np.maximum((how.chroma_reach * share)[:, None], near_colours)
-    block += calm[:, None] - np.clip(block - (around - around_luma[:, None]), -limit, limit)
+    block += calm[:, None] - np.clip(block - around, -limit, limit)
     hand_on(np.clip(block, 0, 255), levels, tones, out)
 
 
-def surround(mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
-    """Return the rows first..last of the mean picture enlarged fourfold, linearly, edges held: n x 3 x W."""
-    place = np.clip((np.arange(first, last) + 0.5) / 4 - 0.5, 0, mean.shape[0] - 1).astype(np.float32)
+def part(how: Denoising) -> np.ndarray:
+    """Return the mean picture, H // 4 x W // 4 x 4: B, G, R and `own`, as `compiled.rows.part` says."""
+    mean = how.mean.reshape(len(how.mean), -1, 4).copy()
+    share = (1 - mean[:, :, :3] @ LUMA_BGR / 255) ** 2
+    coarse = how.rounding * np.maximum(1 - mean[:, :, :3].min(axis=2) / STEEP, 0)
+    noise = (how.chroma_noise * share) ** 2 + coarse**2 + HALVED
+    mean[:, :, 3] = 1 - noise / np.maximum(mean[:, :, 3], noise)
+    return mean
+
+
+def close(half: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
+    """Return the chroma of the half-size picture at the rows first..last, n x 3 x W."""
+    levels = half.reshape(len(half), -1, 3).astype(np.float32)
+    return enlarge(levels - (levels @ LUMA_BGR)[:, :, None], first, last, width)
+
+
+def enlarge(small: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
+    """Return the rows first..last of a smaller picture (H // k x W // k x C), enlarged linearly, n x C x W."""
+    times = width // small.shape[1]
+    place = np.clip((np.arange(first, last) + 0.5) / times - 0.5, 0, len(small) - 1).astype(np.float32)
     upper = place.astype(np.int64)
-    above, beneath = mean[upper], mean[np.minimum(upper + 1, mean.shape[0] - 1)]
-    small = (above + (beneath - above) * (place - upper)[:, None]).reshape(last - first, -1, 3)
-    wide = cv2.resize(small, (4 * small.shape[1], last - first), interpolation=cv2.INTER_LINEAR)
-    wide = cv2.copyMakeBorder(wide, 0, 0, 0, width - wide.shape[1], cv2.BORDER_REPLICATE)
-    return wide.transpose(0, 2, 1)
+    above, beneath = small[upper], small[np.minimum(upper + 1, len(small) - 1)]
+    rows = above + (beneath - above) * (place - upper)[:, None, None]
+    wide = cv2.resize(rows, (times * small.shape[1], last - first), interpolation=cv2.INTER_LINEAR)
+    return cv2.copyMakeBorder(wide, 0, 0, 0, width - wide.shape[1], cv2.BORDER_REPLICATE).transpose(0, 2, 1)
 
 
 def smooth(luma: np.ndarray, limit: np.ndarray, least: np.ndarray, taken: float) -> np.ndarray:
