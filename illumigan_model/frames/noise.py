@@ -27,10 +27,10 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
-# By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
-# noise, and in levels where blocks show.
-CHROMA_NOISE, BLOCK_NOISE = 0.5, 1.25
 PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
+# By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
+# noise (in a stream, in a picture by itself, and in either where it is strong), and in levels where blocks show.
+CHROMA_NOISE, PICTURE_CHROMA_NOISE, STRONG_CHROMA_NOISE, BLOCK_NOISE = 1.0, 0.5, 1.5, 1.25
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker. Of faint grain it keeps more.
 GRAIN, FAINT_GRAIN = 0.1, 0.6
@@ -41,7 +41,8 @@ FAINT, STRONG = 0.5, 1.0
 # are seen, and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
-STRONGER, STRONGEST = 1.5, 3.0  # levels of noise from which on chroma near black is in doubt, and all of it is
+# Levels of noise from which on chroma is less believed in, near black and elsewhere, and least.
+STRONGER, STRONGEST = 1.5, 3.0
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
@@ -99,7 +100,9 @@ class Denoising(NamedTuple):
 
 def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
-    faint = min(max((STRONG - noise.sigma) / (STRONG - FAINT), 0.0), 1.0) if keep_grain else 0.0
+    faint = 1 - rise(noise.sigma, FAINT, STRONG) if keep_grain else 0.0
+    chroma_noise = PICTURE_CHROMA_NOISE if keep_grain else CHROMA_NOISE
+    chroma_noise += rise(noise.sigma, STRONGER, STRONGEST) * (STRONG_CHROMA_NOISE - chroma_noise)
     sigma = noise.share * (noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2)
     blocks = noise.share * noise.blocks
     return Denoising(
@@ -109,7 +112,7 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
-        chroma_noise=CHROMA_NOISE * sigma + BLOCK_NOISE * blocks,
+        chroma_noise=chroma_noise * sigma + BLOCK_NOISE * blocks,
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
@@ -143,7 +146,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
         rounding=rounding,
         whole=rounding,
-        doubt=max(rounding, min(max((seen - STRONGER) / (STRONGEST - STRONGER), 0.0), 1.0)),
+        doubt=max(rounding, rise(seen, STRONGER, STRONGEST)),
     )
 
 
@@ -170,4 +173,9 @@ def see_blocks(steps: list[int], pieces: int, even: int) -> float:
         return 0.0
     inside = (sum(steps) - max(steps)) / 7
     ratio = max(steps) / inside if inside else 0.0
-    return min(max((ratio - UNSEEN) / (SEEN - UNSEEN), (even / pieces - SOME) / (MOST - SOME), 0.0), 1.0)
+    return max(rise(ratio, UNSEEN, SEEN), rise(even / pieces, SOME, MOST))
+
+
+def rise(value: float, first: float, last: float) -> float:
+    """Return how far a value is on the way from the first to the last, 0..1."""
+    return min(max((value - first) / (last - first), 0.0), 1.0)
