@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from illumigan_model.attention import LUMA_RGB
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.thumbnails import Surroundings
 
@@ -28,8 +29,8 @@ TOUCH = 0.5
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
-# noise, and in levels where blocks show.
-CHROMA_NOISE, BLOCK_NOISE = 0.5, 1.25
+# noise, and in levels where blocks show; or this many times as much as it does where it is flattest.
+CHROMA_NOISE, BLOCK_NOISE, FLAT_CHROMA = 0.5, 1.25, 1.8
 PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker. Of faint grain it keeps more.
@@ -62,7 +63,8 @@ class Noise(NamedTuple):
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
     `whole` is the same for the curves, whatever is denoised, and `doubt`, 0..1, how little chroma near black can be
-    believed in, because of that or of strong noise. Of all the others the `share` 0..1 is to be taken out.
+    believed in, because of that or of strong noise. Of all the others the `share` 0..1 is to be taken out. `chroma` is
+    what `estimate_chroma_noise` says; it tells only what is noise.
     """
 
     sigma: float
@@ -71,6 +73,7 @@ class Noise(NamedTuple):
     whole: float = 0.0
     doubt: float = 0.0
     share: float = 1.0
+    chroma: float = 0.0
 
 
 NONE = Noise(0.0, 0.0)
@@ -109,7 +112,7 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
-        chroma_noise=CHROMA_NOISE * sigma + BLOCK_NOISE * blocks,
+        chroma_noise=max(CHROMA_NOISE * sigma + BLOCK_NOISE * blocks, FLAT_CHROMA * noise.chroma),
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
@@ -147,15 +150,33 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     )
 
 
+def estimate_chroma_noise(mean: np.ndarray) -> float:
+    """Return how noisy the chroma of the quarter-size picture is, in levels: its deviation where dark places are flat.
+
+    Luminance does not tell: cameras make colours out of neighbouring pixels, and codecs keep one colour for four. Such
+    noise is coarse, and halving a picture takes little of it away. What even the flattest places have is noise.
+
+    Args:
+        mean: as in `Surroundings`.
+    """
+    step = max(len(mean) // SAMPLED_ROWS, 1)
+    places = mean[step // 2 :: step].reshape(-1, 4)
+    luma = places[:, :3] @ np.array(LUMA_RGB[::-1], np.float32)
+    dark = smallest(luma, DARKER)
+    is_dark = (luma >= max(smallest(luma, BLACKEST), min(CUT / PIECE, dark / 2))) & (luma <= dark)
+    shade = np.maximum(1 - luma[is_dark] / 255, 0.1)  # bright ones are as good as not denoised, however noisy
+    return math.sqrt(smallest(places[is_dark, 3] / shade**4, FLATTEST))
+
+
 def mean_square(sums: np.ndarray) -> float:
     """Return the variance of the noise whose second differences have these sums of absolute values, piece by piece."""
     return float(sums.mean() / PIECE) ** 2 * (math.pi / 2) / 6
 
 
-def smallest(values: np.ndarray, share: float) -> int:
+def smallest(values: np.ndarray, share: float) -> float:
     """Return the value that this share of the values does not exceed; NumPy's quantile takes ten times longer."""
     last = int(share * (len(values) - 1))
-    return int(np.partition(values, last)[last])
+    return float(np.partition(values, last)[last])
 
 
 def see_blocks(steps: list[int], pieces: int, even: int) -> float:
