@@ -31,6 +31,9 @@ LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
 # noise, and in levels where blocks show; or this many times as much as it does where it is flattest.
 CHROMA_NOISE, BLOCK_NOISE, FLAT_CHROMA = 0.5, 1.25, 1.8
+# Standard deviations of the noise of luminance that the noise of such chroma has at most; in sensors' mosaics and what
+# codecs leave it had up to 1.3. What varies by more in all places is a pattern.
+COARSEST = 1.4
 PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker. Of faint grain it keeps more.
@@ -103,7 +106,8 @@ class Denoising(NamedTuple):
 def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
     faint = min(max((STRONG - noise.sigma) / (STRONG - FAINT), 0.0), 1.0) if keep_grain else 0.0
-    sigma = noise.share * (noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2)
+    there = noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
+    sigma = noise.share * there
     blocks = noise.share * noise.blocks
     return Denoising(
         half=as_rows(surroundings.half),
@@ -112,7 +116,9 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
-        chroma_noise=max(CHROMA_NOISE * sigma + BLOCK_NOISE * blocks, FLAT_CHROMA * noise.chroma),
+        chroma_noise=max(
+            CHROMA_NOISE * sigma + BLOCK_NOISE * blocks, FLAT_CHROMA * min(noise.chroma, COARSEST * there)
+        ),
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
@@ -154,7 +160,8 @@ def estimate_chroma_noise(mean: np.ndarray) -> float:
     """Return how noisy the chroma of the quarter-size picture is, in levels: its deviation where dark places are flat.
 
     Luminance does not tell: cameras make colours out of neighbouring pixels, and codecs keep one colour for four. Such
-    noise is coarse, and halving a picture takes little of it away. What even the flattest places have is noise.
+    noise is coarse, and halving a picture takes little of it away. What even the flattest places have is noise, or a
+    pattern that fills the frame.
 
     Args:
         mean: as in `Surroundings`.

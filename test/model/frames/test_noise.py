@@ -217,6 +217,15 @@ def test_coarse_noise_does_not_cost_small_things_their_colours():
     assert kept > 0.6 * there
 
 
+def test_a_pattern_of_colours_that_fills_the_frame_keeps_them_in_noise():
+    stripes = np.where(np.arange(320) // 4 % 2, np.float32([[8], [10], [26]]), np.float32([[26], [10], [8]])).T
+    frame = noisy(np.broadcast_to(stripes, (240, 320, 3)), 1)
+    with Enhancer(temporal=False, threads=1) as enhancer:
+        made = apart(enhancer.enhance(frame).image).std()
+        enhancer.denoise = 0.0
+        assert made > 0.7 * apart(enhancer.enhance(frame).image).std()
+
+
 @pytest.mark.parametrize("size", [(16, 16), (17, 100), (360, 640)])
 @pytest.mark.parametrize("shade", [0, 20, 250])
 def test_what_is_of_one_colour_has_no_noise_in_it(size, shade):
