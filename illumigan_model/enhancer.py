@@ -311,17 +311,18 @@ class Enhancer:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
         def look() -> tuple[Noise, Surroundings, Recall | None]:
-            seen = noise.estimate_noise(frame)
-            found, black = np.array(seen[:3], np.float32), np.array([seen.whole, seen.doubt], np.float32)
+            seen, surroundings = noise.estimate_noise(frame), self._reductions.surroundings()
+            chroma = noise.estimate_chroma_noise(surroundings.mean)
+            found, black = np.array([*seen[:3], chroma], np.float32), np.array([seen.whole, seen.doubt], np.float32)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
                 black = self._stabilizer.smooth("black", black, steadily=True)
             known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
             recall = self._past.recall(*known) if over_time > 0 else None
-            sigma, blocks, rounding = found.tolist()
+            sigma, blocks, rounding, chroma = found.tolist()
             whole, doubt = np.clip(black, 0, 1).tolist()
-            taken_out = Noise(sigma, blocks, rounding, whole, doubt, self.denoise * share)
-            return taken_out, self._reductions.surroundings(), recall
+            taken_out = Noise(sigma, blocks, rounding, whole, doubt, self.denoise * share, chroma)
+            return taken_out, surroundings, recall
 
         lifting = worth_lifting(thumbnail)  # now, as beside the helpers each small step waits for Python's lock
         job = self._shared.fused_pass.begin(frame, look, into, keep_grain=not self.temporal)

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from illumigan_model.attention import LUMA_RGB
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.thumbnails import Surroundings
 
@@ -27,22 +28,23 @@ TOUCH = 0.5
 # In standard deviations of the noise: a neighbour that departs by so much no longer counts; chroma that departs by so
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
-PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
-# noise (in a stream, in a picture by itself, and in either where it is strong), and in levels where blocks show.
-CHROMA_NOISE, PICTURE_CHROMA_NOISE, STRONG_CHROMA_NOISE, BLOCK_NOISE = 1.0, 0.5, 1.5, 1.25
+# noise, or this many times as much as it does where it is flattest.
+CHROMA_NOISE, FLAT_CHROMA = 0.5, 1.8
+# Standard deviations of the noise of luminance that the noise of such chroma has at most; in sensors' mosaics and what
+# codecs leave it had up to 1.3. What varies by more in all places is a pattern.
+COARSEST = 1.4
+PICTURE_REACH = 4.5  # that of luminance in a picture by itself, where what is left does not flicker, and texture stays
 # Share of what filtering luminance would take away that a picture by itself keeps: with all of it gone it looks
 # painted. In a video it would flicker. Of faint grain it keeps more.
 GRAIN, FAINT_GRAIN = 0.1, 0.6
 # Grain is faint up to FAINT levels, and not from STRONG ones on, which show, brightened tenfold. What is faint may as
-# well be texture.
-FAINT, STRONG = 0.5, 1.0
+# well be texture. In STRONGEST noise, chroma near black is all in doubt.
+FAINT, STRONG, STRONGEST = 0.5, 1.0, 2.0
 # Levels of noise that are there beyond what is seen, but for faint grain of a picture; all of it where CERTAIN levels
 # are seen, and below that less by the square, as it may be texture.
 HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
-# Levels of noise from which on chroma is less believed in, near black and elsewhere, and least.
-STRONGER, STRONGEST = 1.5, 3.0
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
@@ -63,7 +65,8 @@ class Noise(NamedTuple):
     `sigma` is the standard deviation of the noise in its darker half, in levels; `blocks` says how clearly the blocks
     of a codec show there, 0..1; `rounding` how clearly whole levels do, 0..1: where there is noise they do not;
     `whole` is the same for the curves, whatever is denoised, and `doubt`, 0..1, how little chroma near black can be
-    believed in, because of that or of strong noise. Of all the others the `share` 0..1 is to be taken out.
+    believed in, because of that or of strong noise. Of all the others the `share` 0..1 is to be taken out. `chroma` is
+    what `estimate_chroma_noise` says; it tells only what is noise.
     """
 
     sigma: float
@@ -72,6 +75,7 @@ class Noise(NamedTuple):
     whole: float = 0.0
     doubt: float = 0.0
     share: float = 1.0
+    chroma: float = 0.0
 
 
 NONE = Noise(0.0, 0.0)
@@ -101,9 +105,8 @@ class Denoising(NamedTuple):
 def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool) -> Denoising:
     """Return how to take this noise out of a frame, all of it or, for a picture by itself, all but some grain."""
     faint = 1 - rise(noise.sigma, FAINT, STRONG) if keep_grain else 0.0
-    chroma_noise = PICTURE_CHROMA_NOISE if keep_grain else CHROMA_NOISE
-    chroma_noise += rise(noise.sigma, STRONGER, STRONGEST) * (STRONG_CHROMA_NOISE - chroma_noise)
-    sigma = noise.share * (noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2)
+    there = noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
+    sigma = noise.share * there
     blocks = noise.share * noise.blocks
     return Denoising(
         half=as_rows(surroundings.half),
@@ -112,7 +115,9 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
-        chroma_noise=chroma_noise * sigma + BLOCK_NOISE * blocks,
+        chroma_noise=max(
+            CHROMA_NOISE * sigma + BLOCK_REACH * blocks, FLAT_CHROMA * min(noise.chroma, COARSEST * there)
+        ),
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
@@ -146,8 +151,27 @@ def estimate_noise(frame: np.ndarray) -> Noise:
         blocks=see_blocks(steps[:8].tolist(), int(steps[8]), int(steps[9])),
         rounding=rounding,
         whole=rounding,
-        doubt=max(rounding, rise(seen, STRONGER, STRONGEST)),
+        doubt=max(rounding, rise(seen, STRONG, STRONGEST)),
     )
+
+
+def estimate_chroma_noise(mean: np.ndarray) -> float:
+    """Return how noisy the chroma of the quarter-size picture is, in levels: its deviation where dark places are flat.
+
+    Luminance does not tell: cameras make colours out of neighbouring pixels, and codecs keep one colour for four. Such
+    noise is coarse, and halving a picture takes little of it away. What even the flattest places have is noise, or a
+    pattern that fills the frame.
+
+    Args:
+        mean: as in `Surroundings`.
+    """
+    step = max(len(mean) // SAMPLED_ROWS, 1)
+    places = mean[step // 2 :: step].reshape(-1, 4)
+    luma = places[:, :3] @ np.array(LUMA_RGB[::-1], np.float32)
+    dark = smallest(luma, DARKER)
+    is_dark = (luma >= max(smallest(luma, BLACKEST), min(CUT / PIECE, dark / 2))) & (luma <= dark)
+    shade = np.maximum(1 - luma[is_dark] / 255, 0.1)  # bright ones are as good as not denoised, however noisy
+    return math.sqrt(smallest(places[is_dark, 3] / shade**4, FLATTEST))
 
 
 def mean_square(sums: np.ndarray) -> float:
@@ -155,10 +179,10 @@ def mean_square(sums: np.ndarray) -> float:
     return float(sums.mean() / PIECE) ** 2 * (math.pi / 2) / 6
 
 
-def smallest(values: np.ndarray, share: float) -> int:
+def smallest(values: np.ndarray, share: float) -> float:
     """Return the value that this share of the values does not exceed; NumPy's quantile takes ten times longer."""
     last = int(share * (len(values) - 1))
-    return int(np.partition(values, last)[last])
+    return float(np.partition(values, last)[last])
 
 
 def see_blocks(steps: list[int], pieces: int, even: int) -> float:

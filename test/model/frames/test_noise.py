@@ -2,10 +2,11 @@ import cv2
 import numpy as np
 import pytest
 
+from illumigan_model.enhancer import Enhancer
 from illumigan_model.frames import curves, noise
 from illumigan_model.frames.fused_pass import FusedPass
 from illumigan_model.frames.kernels import compiled, plain
-from illumigan_model.frames.noise import Noise, estimate_noise
+from illumigan_model.frames.noise import Noise, estimate_chroma_noise, estimate_noise
 from illumigan_model.frames.thumbnails import Reductions
 
 
@@ -179,6 +180,60 @@ def test_grey_noise_leaves_no_colours(denoised, sigma):
     frame = noisy(np.full((160, 160, 3), 40, np.float32), sigma)
     made = denoised(frame, *estimate_noise(frame)[:3])
     assert apart(made).std() < 0.25 * apart(frame).std() + 0.35  # what rounding to whole levels adds
+
+
+def subsampled(scene, sigma):
+    """A noisy frame as cameras and codecs send it, with one colour for four pixels."""
+    planes = cv2.cvtColor(noisy(scene, sigma), cv2.COLOR_BGR2YUV_I420)
+    return cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420)
+
+
+def mosaicked(scene, sigma):
+    """A noisy frame of a grey scene from a sensor that sees one colour in each pixel."""
+    seen = noisy(np.stack([scene.mean(axis=2) * 16] * 3, axis=2), sigma * 16)[:, :, 0]
+    return (cv2.cvtColor(seen, cv2.COLOR_BayerRGGB2BGR) / 16 + 0.5).astype(np.uint8)
+
+
+@pytest.mark.parametrize("filmed", [subsampled, mosaicked])
+@pytest.mark.parametrize("sigma", [1.5, 3.0])
+def test_noise_that_is_coarser_in_colour_leaves_no_colours_either(filmed, sigma):
+    frame = filmed(np.full((240, 320, 3), 12, np.float32), sigma)
+    with Enhancer(temporal=False, threads=1) as enhancer:
+        made = apart(enhancer.enhance(frame).image).std()
+        enhancer.denoise = 0.0
+        assert made < 0.25 * apart(enhancer.enhance(frame).image).std()
+
+
+def test_coarse_noise_does_not_cost_small_things_their_colours():
+    scene = np.full((240, 320, 3), 14, np.float32)
+    spots = [(y, x) for y in range(24, 230, 32) for x in range(24, 310, 32)]
+    for y, x in spots:
+        scene[y : y + 6, x : x + 6] = (10, 12, 30)
+    frame = subsampled(scene, 2)
+    with Enhancer(temporal=False, threads=1) as enhancer:
+        made = apart(enhancer.enhance(frame).image)
+        enhancer.denoise = 0.0
+        plain = apart(enhancer.enhance(frame).image)
+    kept, there = (np.mean([of[y : y + 6, x : x + 6, 1].mean() for y, x in spots]) for of in (made, plain))
+    assert kept > 0.6 * there
+
+
+def test_a_pattern_of_colours_that_fills_the_frame_keeps_them_in_noise():
+    stripes = np.where(np.arange(320) // 4 % 2, np.float32([[8], [10], [26]]), np.float32([[26], [10], [8]])).T
+    frame = noisy(np.broadcast_to(stripes, (240, 320, 3)), 1)
+    with Enhancer(temporal=False, threads=1) as enhancer:
+        made = apart(enhancer.enhance(frame).image).std()
+        enhancer.denoise = 0.0
+        assert made > 0.7 * apart(enhancer.enhance(frame).image).std()
+
+
+@pytest.mark.parametrize("size", [(16, 16), (17, 100), (360, 640)])
+@pytest.mark.parametrize("shade", [0, 20, 250])
+def test_what_is_of_one_colour_has_no_noise_in_it(size, shade):
+    frame = np.full((*size, 3), (shade, shade // 2, shade), np.uint8)
+    assert estimate_chroma_noise(surroundings_of(frame).mean) == pytest.approx(0, abs=0.1)
+    white = np.full((*size, 3), 255, np.uint8)
+    assert estimate_chroma_noise(surroundings_of(white).mean) == pytest.approx(0, abs=0.1)
 
 
 def test_an_edge_between_two_colours_does_not_bleed_in_noise(denoised):
