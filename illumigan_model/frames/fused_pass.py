@@ -50,7 +50,7 @@ def new_scratch(rows: int, width: int) -> Scratch:
         luma=new_rows(rows + 4, width + 2 * MARGIN),
         fresh=new_rows(rows, width),
         lines=new_rows(5, width + 2 * MARGIN),
-        planes=new_rows(16, width),
+        planes=new_rows(14, width),
         bends=np.empty((3, GRID_WH[0] * (4 * (KNOTS + 1) + 1)), np.float32),
         lumas=new_rows(1, width),
         made=new_rows(5, width),

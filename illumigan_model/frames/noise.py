@@ -47,6 +47,7 @@ HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
+SAMPLED_PLACES = 2  # of the quarter-size picture: every second one, as they overlap
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
 # Shares of the pieces: so many are too black to tell, as black cuts noise off; up to here they are dark.
 BLACKEST, DARKER = 0.1, 0.5
@@ -84,11 +85,12 @@ NONE = Noise(0.0, 0.0)
 class Denoising(NamedTuple):
     """How rows are denoised, as kernels take it.
 
-    `half` and `mean` are the frame's `Surroundings` as rows. In levels, in the dark: `luma_reach`, from which on a
-    neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of chroma and of luminance from the
-    surroundings are cut off; `chroma_noise`, the deviation of the mean's chroma that noise explains; and `rounding`, up
-    to which luminance is cut off where the surroundings are near black, and each colour where it is itself. `touch` is
-    the least weight of pixels that touch, `taken` the share that is done of what the filter of luminance would do.
+    `half` and `mean` are those of `Surroundings`, the first as rows. In levels, in the dark: `luma_reach`, from which
+    on a neighbour no longer counts; `chroma_reach` and `blocks`, up to which departures of chroma and of luminance from
+    the surroundings are cut off; `chroma_noise`, the deviation of the mean's chroma that noise explains; and
+    `rounding`, up to which luminance is cut off where the surroundings are near black, and each colour where it is
+    itself. `touch` is the least weight of pixels that touch, `taken` the share that is done of what the filter of
+    luminance would do.
     """
 
     half: np.ndarray
@@ -110,7 +112,7 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
     blocks = noise.share * noise.blocks
     return Denoising(
         half=as_rows(surroundings.half),
-        mean=as_rows(surroundings.mean),
+        mean=surroundings.mean,
         luma_reach=(PICTURE_REACH if keep_grain else LUMA_REACH) * sigma,
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
@@ -166,12 +168,12 @@ def estimate_chroma_noise(mean: np.ndarray) -> float:
         mean: as in `Surroundings`.
     """
     step = max(len(mean) // SAMPLED_ROWS, 1)
-    places = mean[step // 2 :: step].reshape(-1, 4)
-    luma = places[:, :3] @ np.array(LUMA_RGB[::-1], np.float32)
+    blue, green, red, variance = mean[step // 2 :: step, :, ::SAMPLED_PLACES].transpose(1, 0, 2).reshape(4, -1)
+    luma = LUMA_RGB[2] * blue + LUMA_RGB[1] * green + LUMA_RGB[0] * red
     dark = smallest(luma, DARKER)
     is_dark = (luma >= max(smallest(luma, BLACKEST), min(CUT / PIECE, dark / 2))) & (luma <= dark)
     shade = np.maximum(1 - luma[is_dark] / 255, 0.1)  # bright ones are as good as not denoised, however noisy
-    return math.sqrt(smallest(places[is_dark, 3] / shade**4, FLATTEST))
+    return math.sqrt(smallest(variance[is_dark] / shade**4, FLATTEST))
 
 
 def mean_square(sums: np.ndarray) -> float:

@@ -20,7 +20,7 @@ def halve(picture: np.ndarray, memory: np.ndarray | None = None) -> np.ndarray:
 class Surroundings(NamedTuple):
     """What lies around each place of a frame.
 
-    `half` is the half-size mean, uint8 BGR (H // 2) x (W // 2) x 3. `mean`, float32 (H // 4) x (W // 4) x 4, is the
+    `half` is the half-size mean, uint8 BGR (H // 2) x (W // 2) x 3. `mean`, float32 (H // 4) x 4 x (W // 4), is the
     mean B, G and R of nine pixels of the quarter-size one, not rounded, as near black curves make steps of many levels
     out of one; its fourth is the variance of their chroma, that of B - Y and of R - Y added up.
     """
@@ -61,9 +61,10 @@ class Reductions:
     def surroundings(self) -> Surroundings:
         """Return what lies around each place of a uint8 frame."""
         quarter = self._halved(2)
-        if self._around is None or self._around.shape[:2] != quarter.shape[:2]:
-            self._around = np.empty((*quarter.shape[:2], 4), np.float32)
-        open_kernels().pictures.surround(as_rows(quarter), self._around.reshape(len(quarter), -1))
+        shape = (quarter.shape[0], 4, quarter.shape[1])
+        if self._around is None or self._around.shape != shape:
+            self._around = np.empty(shape, np.float32)
+        open_kernels().pictures.surround(as_rows(quarter), self._around)
         return Surroundings(self._halved(1), self._around)
 
     def _halved(self, times: int) -> np.ndarray:

@@ -28,38 +28,44 @@ def split(picture: np.ndarray, planes: np.ndarray) -> None:
 
 
 @njit(**JIT)
-def add_rows(picture: np.ndarray, upper: int, here: int, lower: int, sums: np.ndarray) -> None:
-    """Add up three rows of a picture: B, G, R and the square of their chroma, 4 x (W + 2), whose ends are repeated."""
-    last = sums.shape[1] - 2
+def part_row(picture: np.ndarray, y: int, lines: np.ndarray, at: int) -> None:
+    """Part a row into B, G, R and the square of their chroma: line `at` of 3 x 4 x (W + 2), whose ends are repeated."""
+    last = lines.shape[2] - 2
     for x in range(last):
-        sums[0, x + 1] = sums[1, x + 1] = sums[2, x + 1] = sums[3, x + 1] = F(0)
-    for y in (upper, here, lower):
-        for x in range(last):
-            blue, green, red = F(picture[y, 3 * x]), F(picture[y, 3 * x + 1]), F(picture[y, 3 * x + 2])
-            luma = BLUE * blue + GREEN * green + RED * red
-            sums[0, x + 1] += blue
-            sums[1, x + 1] += green
-            sums[2, x + 1] += red
-            sums[3, x + 1] += (blue - luma) * (blue - luma) + (red - luma) * (red - luma)
+        blue, green, red = F(picture[y, 3 * x]), F(picture[y, 3 * x + 1]), F(picture[y, 3 * x + 2])
+        luma = BLUE * blue + GREEN * green + RED * red
+        lines[at, 0, x + 1], lines[at, 1, x + 1], lines[at, 2, x + 1] = blue, green, red
+        lines[at, 3, x + 1] = (blue - luma) * (blue - luma) + (red - luma) * (red - luma)
     for c in range(4):
-        sums[c, 0], sums[c, last + 1] = sums[c, 1], sums[c, last]
+        lines[at, c, 0], lines[at, c, last + 1] = lines[at, c, 1], lines[at, c, last]
+
+
+@njit(**JIT)
+def add_rows(lines: np.ndarray, upper: int, here: int, lower: int, sums: np.ndarray) -> None:
+    """Write the sums of three lines, 4 x (W + 2)."""
+    for c in range(4):
+        for x in range(sums.shape[1]):
+            sums[c, x] = lines[upper, c, x] + lines[here, c, x] + lines[lower, c, x]
 
 
 @kept
 def surround(picture: np.ndarray, around: np.ndarray) -> None:
     """Write the mean B, G and R of the nine pixels around each of a picture, and the variance of their chroma.
 
-    `picture` is uint8 H x 3W, `around` float32 H x 4W; chroma is B - Y and R - Y, whose variances are added up.
+    `picture` is uint8 H x 3W, `around` float32 H x 4 x W; chroma is B - Y and R - Y, whose variances are added up.
     """
     end, width = picture.shape[0] - 1, picture.shape[1] // 3
-    sums = np.empty((4, width + 2), np.float32)
+    lines, sums = np.empty((3, 4, width + 2), np.float32), np.empty((4, width + 2), np.float32)
+    part_row(picture, 0, lines, 0)
     for y in range(end + 1):
-        add_rows(picture, max(y - 1, 0), y, min(y + 1, end), sums)
+        if y < end:
+            part_row(picture, y + 1, lines, (y + 1) % 3)
+        add_rows(lines, max(y - 1, 0) % 3, y % 3, min(y + 1, end) % 3, sums)
         for x in range(width):
             blue = (sums[0, x] + sums[0, x + 1] + sums[0, x + 2]) * F(1 / 9)
             green = (sums[1, x] + sums[1, x + 1] + sums[1, x + 2]) * F(1 / 9)
             red = (sums[2, x] + sums[2, x + 1] + sums[2, x + 2]) * F(1 / 9)
             square = (sums[3, x] + sums[3, x + 1] + sums[3, x + 2]) * F(1 / 9)
             luma = BLUE * blue + GREEN * green + RED * red
-            around[y, 4 * x], around[y, 4 * x + 1], around[y, 4 * x + 2] = blue, green, red
-            around[y, 4 * x + 3] = max(square - (blue - luma) * (blue - luma) - (red - luma) * (red - luma), F(0))
+            around[y, 0, x], around[y, 1, x], around[y, 2, x] = blue, green, red
+            around[y, 3, x] = max(square - (blue - luma) * (blue - luma) - (red - luma) * (red - luma), F(0))

@@ -1,13 +1,14 @@
 """Rows of a frame, denoised and given their tone curves.
 
-From top to bottom: small numbers (level, unit, clamp); what a row holds and what surrounds it (split, part, enlarge);
+From top to bottom: small numbers (level, unit, clamp); what a row holds and what surrounds it (split to surround);
 denoising (smooth, copy, deblock, recolour); tone curves (knot to draw) and what is made of them (change); and the
 kernels that go through these row by row: unpack, clean, enhance. They share a file, as compiled code is kept by file.
 
 Arrays, all of the n rows at hand: `out` uint8 n x 3W (B, G, R interleaved), `attention` uint8 n x W; `frame` is all of
-it, uint8 H x 3W, `half` uint8 (H // 2) x 3 (W // 2), `mean` float32 (H // 4) x 4 (W // 4). Between reading and writing,
-rows are planar: `levels` float32 3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops may work
-out more than there is (`frames.row_memory`). A single row of `levels` serves all where they are written at once.
+it, uint8 H x 3W, `half` uint8 (H // 2) x 3 (W // 2), `mean` float32 (H // 4) x 4 x (W // 4). Between reading and
+writing, rows are planar: `levels` float32 3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops
+may work out more than there is (`frames.row_memory`). A single row of `levels` serves all where they are written at
+once.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ RED, GREEN, BLUE = F(0.299), F(0.587), F(0.114)
 UNSURE, SURE, SURER, LIFTED = F(4), F(14), F(20), F(16)  # as in `frames.curves`
 STRAIGHTEST = F(0.7)  # the same
 KNOTS = 8
-LUMA = 3  # beside B, G, R: which curve is that of luminance
+LUMA = 3  # which of four is that of luminance
 EACH = (LUMA + 1) * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
 ALIKE = F(0.99)  # u from which on it is taken for 1
 KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) for knot in range(1, 7))
@@ -94,45 +95,36 @@ def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.
 
 @njit(**JIT)
 def part(mean: np.ndarray, y: int, chroma_noise: np.float32, rounding: np.float32, small: np.ndarray) -> None:
-    """Part row y of the quarter-size mean picture (4 x W // 4) into chroma of blue and of red, luminance, and `own`.
+    """Part row y of the quarter-size mean picture into chroma of blue and of red, `own`, and luminance (4 x W // 4).
 
     `own` 0..1 is the share of the chroma's variance that neither noise nor rounding explains: so far the close
     surroundings count, and not the wide ones.
     """
     for x in range(small.shape[1]):
-        blue, green, red, variance = mean[y, 4 * x], mean[y, 4 * x + 1], mean[y, 4 * x + 2], mean[y, 4 * x + 3]
+        blue, green, red, variance = mean[y, 0, x], mean[y, 1, x], mean[y, 2, x], mean[y, 3, x]
         luma = luminance(blue, green, red)
-        small[0, x], small[1, x], small[2, x] = blue - luma, red - luma, luma
         shade = fma(luma, F(-1 / 255), F(1))
         grain = chroma_noise * shade * shade
         coarse = rounding * max(fma(min(blue, green, red), F(-1 / STEEP), F(1)), F(0))
         noise = fma(grain, grain, fma(coarse, coarse, HALVED))
-        small[3, x] = F(1) - noise / max(variance, noise)
+        small[0, x], small[1, x], small[2, x] = blue - luma, red - luma, F(1) - noise / max(variance, noise)
+        small[LUMA, x] = luma
 
 
 @njit(**JIT)
-def enlarge(small: np.ndarray, c: int, wide: np.ndarray, at: int) -> None:
-    """Enlarge row c fourfold, linearly, edges held; it becomes row c of picture `at`."""
-    last, width = small.shape[1] - 1, wide.shape[2]
+def enlarge(small: np.ndarray, wide: np.ndarray, at: int) -> None:
+    """Enlarge luminance fourfold, linearly, edges held; it becomes row `at`."""
+    last, width = small.shape[1] - 1, wide.shape[1]
     for x in range(last):
-        value = small[c, x]
-        step = (small[c, x + 1] - value) * F(0.125)
-        wide[at, c, 4 * x + 2] = value + step
-        wide[at, c, 4 * x + 3] = value + F(3) * step
-        wide[at, c, 4 * x + 4] = value + F(5) * step
-        wide[at, c, 4 * x + 5] = value + F(7) * step
-    wide[at, c, 0] = wide[at, c, 1] = small[c, 0]
+        value = small[LUMA, x]
+        step = (small[LUMA, x + 1] - value) * F(0.125)
+        wide[at, 4 * x + 2] = value + step
+        wide[at, 4 * x + 3] = value + F(3) * step
+        wide[at, 4 * x + 4] = value + F(5) * step
+        wide[at, 4 * x + 5] = value + F(7) * step
+    wide[at, 0] = wide[at, 1] = small[LUMA, 0]
     for x in range(4 * last + 2, width):
-        wide[at, c, x] = small[c, last]
-
-
-@njit(**JIT)
-def part_close(half: np.ndarray, y: int, small: np.ndarray) -> None:
-    """Part row y of the half-size picture into chroma of blue and of red (2 x W // 2)."""
-    for x in range(small.shape[1]):
-        blue, green, red = F(half[y, 3 * x]), F(half[y, 3 * x + 1]), F(half[y, 3 * x + 2])
-        luma = luminance(blue, green, red)
-        small[0, x], small[1, x] = blue - luma, red - luma
+        wide[at, x] = small[LUMA, last]
 
 
 @njit(**JIT)
@@ -147,6 +139,91 @@ def double(small: np.ndarray, c: int, wide: np.ndarray, at: int) -> None:
     wide[at, c, 0] = small[c, 0]
     for x in range(2 * last + 1, width):
         wide[at, c, x] = small[c, last]
+
+
+@njit(**JIT)
+def surround(half: np.ndarray, y: int, wide: np.ndarray, between: Between, around: np.ndarray) -> None:
+    """Write the chroma, of blue and of red, around row y of the half-size picture (2 x W // 2).
+
+    It is that row's own as far as `own` says, the third of `wide`, and else that of the wide surroundings.
+    """
+    above, beneath, weight = between
+    for x in range(around.shape[1]):
+        blue, green, red = F(half[y, 3 * x]), F(half[y, 3 * x + 1]), F(half[y, 3 * x + 2])
+        luma = luminance(blue, green, red)
+        own = amid(wide[above, 2, x], wide[beneath, 2, x], weight)
+        around[0, x] = amid(amid(wide[above, 0, x], wide[beneath, 0, x], weight), blue - luma, own)
+        around[1, x] = amid(amid(wide[above, 1, x], wide[beneath, 1, x], weight), red - luma, own)
+
+
+@njit(inline="always")
+def between_rows(y: int, times: int, last: int) -> Between:
+    """Return between which rows of a picture that is so many times smaller, the last of them `last`, row y lies."""
+    place = min(max((y + 0.5) / times - 0.5, 0.0), float(last))
+    row = int(place)
+    return row, min(row + 1, last), F(place - row)
+
+
+@njit(inline="always")
+def held_in(between: Between) -> Between:
+    """Return in which of two places these rows are held."""
+    return between[0] % 2, between[1] % 2, between[2]
+
+
+@njit(**JIT)
+def hold_luma(
+    mean: np.ndarray,
+    y: int,
+    unexplained: tuple[np.float32, np.float32],
+    small: np.ndarray,
+    wide: np.ndarray,
+    held: np.ndarray,
+) -> Between:
+    """See to it that `wide` holds the two rows of enlarged luminance that row y lies between; return where.
+
+    `held` are the rows that it holds.
+    """
+    rows = between_rows(y, 4, mean.shape[0] - 1)
+    for row in rows[:2]:
+        if held[row % 2] != row:
+            held[row % 2] = row
+            part(mean, row, *unexplained, small)
+            enlarge(small, wide, row % 2)
+    return held_in(rows)
+
+
+@njit(**JIT)
+def hold_chroma(
+    half: np.ndarray,
+    mean: np.ndarray,
+    y: int,
+    unexplained: tuple[np.float32, np.float32],
+    small: np.ndarray,
+    wide: np.ndarray,
+    around: np.ndarray,
+    chroma: np.ndarray,
+    held: np.ndarray,
+) -> Between:
+    """See to it that `chroma` holds the two rows of enlarged chroma that row y lies between; return where.
+
+    The last two of `held` are the rows that `wide` holds, of the quarter-size picture, and those that `chroma` holds,
+    of the half-size one.
+    """
+    rows = between_rows(y, 2, half.shape[0] - 1)
+    for row in rows[:2]:
+        if held[2, row % 2] != row:
+            held[2, row % 2] = row
+            mean_rows = between_rows(row, 2, mean.shape[0] - 1)
+            for mean_row in mean_rows[:2]:
+                if held[1, mean_row % 2] != mean_row:
+                    held[1, mean_row % 2] = mean_row
+                    part(mean, mean_row, *unexplained, small)
+                    for c in range(3):
+                        double(small, c, wide, mean_row % 2)
+            surround(half, row, wide, held_in(mean_rows), around)
+            for c in range(2):
+                double(around, c, chroma, row % 2)
+    return held_in(rows)
 
 
 @njit(**JIT)
@@ -173,7 +250,7 @@ def smooth(
     above, beneath, weight_beneath = between
     for x in range(calm.shape[0]):  # more than there are
         own = luma[here, MARGIN + x]
-        around = amid(wide[above, 2, x], wide[beneath, 2, x], weight_beneath)
+        around = amid(wide[above, x], wide[beneath, x], weight_beneath)
         shade = fma(around, F(-1 / 255), F(1))
         dark[x] = shade * shade
         share = shade * shade * fma(F(1) - STILL, fresh[n, x], STILL)
@@ -215,7 +292,7 @@ def copy(luma: np.ndarray, here: int, wide: np.ndarray, between: Between, calm: 
     """Write what `smooth` does where there is no noise: the pixels themselves, and `dark`."""
     above, beneath, weight = between
     for x in range(calm.shape[0]):
-        shade = fma(amid(wide[above, 2, x], wide[beneath, 2, x], weight), F(-1 / 255), F(1))
+        shade = fma(amid(wide[above, x], wide[beneath, x], weight), F(-1 / 255), F(1))
         calm[x], dark[x] = luma[here, MARGIN + x], shade * shade
 
 
@@ -226,7 +303,7 @@ def deblock(
     """Move each pixel of a row that departs little from its surroundings to them."""
     above, beneath, weight = between
     for x in range(calm.shape[0]):
-        away = calm[x] - amid(wide[above, 2, x], wide[beneath, 2, x], weight)
+        away = calm[x] - amid(wide[above, x], wide[beneath, x], weight)
         reach = max(blocks * dark[x] * dark[x], rounding * near_black(dark[x]))
         near = max(F(1) - away * away / fma(F(9) * reach, reach, F(1e-6)), F(0))
         calm[x] = fma(-clamp(away, reach), near, calm[x])
@@ -238,10 +315,8 @@ def recolour(
     y: int,
     calm: np.ndarray,
     dark: np.ndarray,
-    wide: np.ndarray,
+    chroma: np.ndarray,
     between: Between,
-    close: np.ndarray,
-    close_between: Between,
     chroma_limit: np.float32,
     rounding: np.float32,
     levels: np.ndarray,
@@ -251,23 +326,18 @@ def recolour(
 ) -> None:
     """Give row y its calm luminance, cut off small departures from the chroma around it, write its attention map.
 
-    What is around is close by where colours vary by more than noise, and the wide surroundings elsewhere. A colour near
-    black may be cut off by `rounding`, however bright the others are: beside a red lamp, green is rounded to one level
-    or none.
+    A colour near black may be cut off by `rounding`, however bright the others are: beside a red lamp, green is rounded
+    to one level or none.
     """
     above, beneath, weight = between
-    upper, lower, close_weight = close_between
     less = rounding * F(1 / STEEP)
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
         luma = luminance(blue, green, red)
         attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
         limit = chroma_limit * dark[x]
-        own = amid(wide[above, 3, x], wide[beneath, 3, x], weight)
-        to_blue = amid(wide[above, 0, x], wide[beneath, 0, x], weight)
-        to_red = amid(wide[above, 1, x], wide[beneath, 1, x], weight)
-        to_blue = amid(to_blue, amid(close[upper, 0, x], close[lower, 0, x], close_weight), own)
-        to_red = amid(to_red, amid(close[upper, 1, x], close[lower, 1, x], close_weight), own)
+        to_blue = amid(chroma[above, 0, x], chroma[beneath, 0, x], weight)
+        to_red = amid(chroma[above, 1, x], chroma[beneath, 1, x], weight)
         to_green = fma(to_blue, -BLUE / GREEN, to_red * (-RED / GREEN))
         shift = calm[x] - luma
         blue += shift - clamp(blue - luma - to_blue, max(limit, fma(-less, blue, rounding)))
@@ -500,7 +570,7 @@ def clean(
     """Denoise rows, from row `first` on, write their attention map, and enhance them; or leave them as `unpack` does.
 
     `luma` and `fresh` are as from `luminance.follow`; or `luma` as from `luminance.see`, and `fresh` without rows.
-    `planes` is scratch, float32 16 x P.
+    `planes` is scratch, float32 14 x P.
     """
     is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
     tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
@@ -508,24 +578,17 @@ def clean(
     bend(tiles, 0, upper)
     bend(tiles, 1, lower)
     half, mean, luma_reach, touch, taken, chroma_reach, chroma_noise, blocks, rounding = how
-    last, close_last, end = mean.shape[0] - 1, half.shape[0] - 1, frame.shape[0] - 1
-    wide, close, calm, dark = planes[:8].reshape(2, 4, -1), planes[8:12].reshape(2, 2, -1), planes[12], planes[13]
-    small, closer = planes[14, : mean.shape[1]].reshape(4, -1), planes[14, : 2 * (half.shape[1] // 3)].reshape(2, -1)
-    shares = planes[15:] if is_fresh else fresh
-    planes[15] = 1
-    held, held_close = np.full(2, -1), np.full(2, -1)  # rows of the mean and of the half-size picture that are held
-    to = 2 - first  # from a row of the frame to one of luma
+    wide, calm, dark = planes[:2], planes[2], planes[3]
+    wide_chroma, chroma = planes[4:7].reshape(2, 3, -1), planes[7:11].reshape(2, 2, -1)  # the first of half the width
+    small = planes[11, : 4 * mean.shape[2]].reshape(4, -1)
+    near_chroma = planes[12, : 2 * (half.shape[1] // 3)].reshape(2, -1)
+    shares = planes[13:] if is_fresh else fresh
+    planes[13] = 1
+    held, unexplained = np.full((3, 2), -1), (F(chroma_noise), F(rounding))
+    end, to = frame.shape[0] - 1, 2 - first  # from a row of the frame to one of luma
     for n in range(attention.shape[0]):
         y = first + n
-        place = min(max((y + 0.5) / 4 - 0.5, 0.0), float(last))
-        row = int(place)
-        for wanted in (row, min(row + 1, last)):
-            if held[wanted % 2] != wanted:
-                held[wanted % 2] = wanted
-                part(mean, wanted, F(chroma_noise), F(rounding), small)
-                for c in range(4):
-                    enlarge(small, c, wide, wanted % 2)
-        between = (row % 2, min(row + 1, last) % 2, F(place - row))
+        between = hold_luma(mean, y, unexplained, small, wide, held[0])
         looked_at = (max(y - 2, 0) + to, max(y - 1, 0) + to, n + 2, min(y + 1, end) + to, min(y + 2, end) + to)
         strength = (F(luma_reach), F(touch), F(taken))
         if luma_reach > 0:
@@ -534,18 +597,9 @@ def clean(
             copy(luma, n + 2, wide, between, calm, dark)
         if blocks > 0 or rounding > 0:
             deblock(wide, between, dark, F(blocks), F(rounding), calm)
-        close_place = min(max((y + 0.5) / 2 - 0.5, 0.0), float(close_last))
-        row = int(close_place)
-        for wanted in (row, min(row + 1, close_last)):
-            if held_close[wanted % 2] != wanted:
-                held_close[wanted % 2] = wanted
-                part_close(half, wanted, closer)
-                for c in range(2):
-                    double(closer, c, close, wanted % 2)
-        close_between = (row % 2, min(row + 1, close_last) % 2, F(close_place - row))
-        around = (wide, between, close, close_between)
-        at = 0 if is_whole else n
-        recolour(frame, y, calm, dark, *around, F(chroma_reach), F(rounding), levels, at, attention, n)
+        at, limits = 0 if is_whole else n, (F(chroma_reach), F(rounding))
+        between = hold_chroma(half, mean, y, unexplained, small, wide_chroma, near_chroma, chroma, held)
+        recolour(frame, y, calm, dark, chroma, between, *limits, levels, at, attention, n)
         if is_whole:
             blend(upper, lower, below[n], blended)
             draw(levels, at, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)

@@ -17,7 +17,7 @@ def split(picture: np.ndarray, planes: np.ndarray) -> None:
 def surround(picture: np.ndarray, around: np.ndarray) -> None:
     """Write the mean B, G and R of the nine pixels around each of a picture, and the variance of their chroma.
 
-    `picture` is uint8 H x 3W, `around` float32 H x 4W; chroma is B - Y and R - Y, whose variances are added up.
+    `picture` is uint8 H x 3W, `around` float32 H x 4 x W; chroma is B - Y and R - Y, whose variances are added up.
     """
     bgr = picture.reshape(len(picture), -1, 3).astype(np.float32)
     chroma = (bgr - (bgr @ LUMA_BGR)[:, :, None])[:, :, ::2]
@@ -25,4 +25,4 @@ def surround(picture: np.ndarray, around: np.ndarray) -> None:
         cv2.blur(of, (3, 3), borderType=cv2.BORDER_REPLICATE) for of in (bgr, chroma, chroma * chroma)
     )
     variance = np.maximum((square - chroma_mean * chroma_mean).sum(axis=2, keepdims=True), 0)
-    around[:] = np.concatenate([mean, variance], axis=2).reshape(around.shape)
+    around[:] = np.concatenate([mean, variance], axis=2).transpose(0, 2, 1)

@@ -116,9 +116,8 @@ def clean(
     attention[:] = attend(block)
     near_colours = how.rounding * (1 - block / STEEP)
     block -= luminance(block)[:, None]
-    around = enlarge(part(how), first, last, width)
-    around, own = around[:, :3], around[:, 3:]
-    around_luma = luminance(around)
+    mean = how.mean.transpose(0, 2, 1)
+    around_luma = luminance(enlarge(mean[:, :, :3], first, last, width))
     share = (1 - around_luma / 255) ** 2
     less = share * (STILL + (1 - STILL) * fresh[:, :width]) if len(fresh) else share
     near = np.clip(np.arange(first - REACH, last + REACH), 0, len(frame) - 1) - first + REACH
@@ -128,33 +127,35 @@ def clean(
     reach = np.maximum(how.blocks * share**2, near_black)
     away = calm - around_luma
     calm -= np.clip(away, -reach, reach) * np.maximum(1 - away * away / (9 * reach * reach + 1e-6), 0)
-    around -= around_luma[:, None]
-    around += own * (close(how.half, first, last, width) - around)
     limit = np.maximum((how.chroma_reach * share)[:, None], near_colours)
-    block += calm[:, None] - np.clip(block - around, -limit, limit)
+    block += calm[:, None] - np.clip(block - surround(how, mean, first, last, width), -limit, limit)
     hand_on(np.clip(block, 0, 255), levels, tones, out)
 
 
-def part(how: Denoising) -> np.ndarray:
-    """Return the mean picture, H // 4 x W // 4 x 4: B, G, R and `own`, as `compiled.rows.part` says."""
-    mean = how.mean.reshape(len(how.mean), -1, 4).copy()
+def surround(how: Denoising, mean: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
+    """Return the chroma around each pixel of the rows first..last, n x 3 x W, as `compiled.rows.surround` says.
+
+    `mean` is that of `how`, H // 4 x W // 4 x 4.
+    """
+    top, bottom = max(first // 2 - 1, 0), min(last // 2 + 1, len(how.half))
+    half = how.half[top:bottom].reshape(bottom - top, -1, 3).transpose(0, 2, 1).astype(np.float32)
     share = (1 - mean[:, :, :3] @ LUMA_BGR / 255) ** 2
     coarse = how.rounding * np.maximum(1 - mean[:, :, :3].min(axis=2) / STEEP, 0)
     noise = (how.chroma_noise * share) ** 2 + coarse**2 + HALVED
-    mean[:, :, 3] = 1 - noise / np.maximum(mean[:, :, 3], noise)
-    return mean
+    chroma = mean[:, :, :3] - (mean[:, :, :3] @ LUMA_BGR)[:, :, None]
+    own = 1 - noise / np.maximum(mean[:, :, 3], noise)
+    wide = enlarge(np.dstack([chroma, own]), top, bottom, half.shape[2])
+    around = wide[:, :3] + wide[:, 3:] * (half - luminance(half)[:, None] - wide[:, :3])
+    return enlarge(around.transpose(0, 2, 1), first, last, width, top)
 
 
-def close(half: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
-    """Return the chroma of the half-size picture at the rows first..last, n x 3 x W."""
-    levels = half.reshape(len(half), -1, 3).astype(np.float32)
-    return enlarge(levels - (levels @ LUMA_BGR)[:, :, None], first, last, width)
+def enlarge(small: np.ndarray, first: int, last: int, width: int, top: int = 0) -> np.ndarray:
+    """Return the rows first..last of a smaller picture, enlarged linearly, edges held, n x C x W.
 
-
-def enlarge(small: np.ndarray, first: int, last: int, width: int) -> np.ndarray:
-    """Return the rows first..last of a smaller picture (H // k x W // k x C), enlarged linearly, n x C x W."""
+    `small` are its rows from `top` on, to the last that is needed, H' x W // k x C.
+    """
     times = width // small.shape[1]
-    place = np.clip((np.arange(first, last) + 0.5) / times - 0.5, 0, len(small) - 1).astype(np.float32)
+    place = np.clip((np.arange(first, last) + 0.5) / times - 0.5 - top, 0, len(small) - 1).astype(np.float32)
     upper = place.astype(np.int64)
     above, beneath = small[upper], small[np.minimum(upper + 1, len(small) - 1)]
     rows = above + (beneath - above) * (place - upper)[:, None, None]
