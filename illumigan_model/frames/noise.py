@@ -29,8 +29,8 @@ TOUCH = 0.5
 # little is noise.
 LUMA_REACH, CHROMA_REACH = 7.0, 3.5
 # By how much the chroma of the quarter-size picture departs without being believed: in standard deviations of the
-# noise, or this many times as much as it does where it is flattest.
-CHROMA_NOISE, FLAT_CHROMA = 0.5, 1.8
+# noise, or this many times as much as it does where it is flattest, of which a picture by itself keeps more.
+CHROMA_NOISE, FLAT_CHROMA, PICTURE_FLAT_CHROMA = 0.5, 1.8, 1.0
 # Standard deviations of the noise of luminance that the noise of such chroma has at most; in sensors' mosaics and what
 # codecs leave it had up to 1.3. What varies by more in all places is a pattern.
 COARSEST = 1.4
@@ -110,6 +110,7 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
     there = noise.sigma + (1 - faint) * HIDDEN * min(noise.sigma / CERTAIN, 1.0) ** 2
     sigma = noise.share * there
     blocks = noise.share * noise.blocks
+    flat_chroma = (PICTURE_FLAT_CHROMA if keep_grain else FLAT_CHROMA) * min(noise.chroma, COARSEST * there)
     return Denoising(
         half=as_rows(surroundings.half),
         mean=surroundings.mean,
@@ -117,9 +118,7 @@ def plan_denoising(noise: Noise, surroundings: Surroundings, *, keep_grain: bool
         touch=TOUCH * min(sigma, 1.0) ** 2,
         taken=1 - (GRAIN + faint * (FAINT_GRAIN - GRAIN)) if keep_grain else 1.0,
         chroma_reach=CHROMA_REACH * sigma + BLOCK_REACH * blocks,
-        chroma_noise=max(
-            CHROMA_NOISE * sigma + BLOCK_REACH * blocks, FLAT_CHROMA * min(noise.chroma, COARSEST * there)
-        ),
+        chroma_noise=max(CHROMA_NOISE * sigma + BLOCK_REACH * blocks, flat_chroma),
         blocks=BLOCK_REACH * blocks,
         rounding=ROUNDING_REACH * noise.share * noise.rounding,
     )
