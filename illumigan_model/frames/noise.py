@@ -47,7 +47,7 @@ HIDDEN, CERTAIN = 0.6, 0.3
 BLOCK_REACH = 2.5  # levels by which the edges of visible blocks depart from their surroundings
 ROUNDING_REACH = 0.7  # levels, near black, by which what is rounded to whole ones does
 SAMPLED_ROWS = 16
-SAMPLED_PLACES = 2  # of the quarter-size picture: every second one, as they overlap
+SAMPLED_PLACES = 4  # of the quarter-size picture: every fourth one, as they overlap
 PIECE, MARGIN = 16, 8  # pixels of a row that are judged together; pixels that are left out at its left end
 # Shares of the pieces: so many are too black to tell, as black cuts noise off; up to here they are dark.
 BLACKEST, DARKER = 0.1, 0.5
@@ -172,7 +172,8 @@ def estimate_chroma_noise(mean: np.ndarray) -> float:
     dark = smallest(luma, DARKER)
     is_dark = (luma >= max(smallest(luma, BLACKEST), min(CUT / PIECE, dark / 2))) & (luma <= dark)
     shade = np.maximum(1 - luma[is_dark] / 255, 0.1)  # bright ones are as good as not denoised, however noisy
-    return math.sqrt(smallest(variance[is_dark] / shade**4, FLATTEST))
+    shade *= shade
+    return math.sqrt(smallest(variance[is_dark] / (shade * shade), FLATTEST))
 
 
 def mean_square(sums: np.ndarray) -> float:
