@@ -310,9 +310,10 @@ class Enhancer:
     ) -> tuple[np.ndarray, np.ndarray]:
         over_time = self.denoise_over_time if self.temporal and self.denoise > 0 else 0.0
 
-        def look() -> tuple[Noise, Surroundings, Recall | None]:
-            seen, surroundings = noise.estimate_noise(frame), self._reductions.surroundings()
-            chroma = noise.estimate_chroma_noise(surroundings.mean)
+        def look() -> tuple[Noise, Surroundings | None, Recall | None]:
+            seen = noise.estimate_noise(frame)
+            surroundings = self._reductions.surroundings() if self.denoise > 0 else None
+            chroma = 0.0 if surroundings is None else noise.estimate_chroma_noise(surroundings.mean)
             found, black = np.array([*seen[:3], chroma], np.float32), np.array([seen.whole, seen.doubt], np.float32)
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)

@@ -66,9 +66,9 @@ class Preparation:
     recall: Recall | None
 
 
-Look = Callable[[], tuple[Noise, Surroundings, Recall | None]]
+Look = Callable[[], tuple[Noise, Surroundings | None, Recall | None]]
 """Looks at the frame and returns the noise to take out, the frame's `Reductions.surroundings`, and the past that it is
-joined with. Without noise (`noise.NONE`) and past, nothing is denoised."""
+joined with. Without noise (`noise.NONE`) and past, or without surroundings, nothing is denoised."""
 
 
 class FusedPass:
@@ -222,7 +222,9 @@ class Job:
             if self._preparation is None:
                 noise, surroundings, recall = self._look()
                 is_clean = noise.share * max(noise[:3]) == 0 and recall is None
-                how = None if is_clean else plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
+                how = None
+                if surroundings is not None and not is_clean:
+                    how = plan_denoising(noise, surroundings, keep_grain=self._keep_grain)
                 self._preparation = Preparation(noise, how, recall)
             return self._preparation
 
