@@ -29,7 +29,7 @@ UNSURE, SURE = 4.0, 14.0  # levels of the strongest colour up to which chroma is
 SURER = 20.0  # level from which on it is where chroma near black is all in doubt
 STRAIGHTEST = 0.7  # share of the way to their first knot, at level 5, on which curves are straight there
 LIFTED = 16.0  # levels by which a pixel has to get brighter for such chroma to fade all the way
-STRETCH = 8  # pixels, of which kernels work out a multiple in each span
+STRETCH = 16  # pixels, of which kernels work out a multiple in each span
 
 IDENTITY = np.tile((np.arange(KNOTS, dtype=np.float32) / (KNOTS - 1)) ** 2, 3)[:, None, None]
 """Knot values of the curves that change nothing, 24 x 1 x 1."""
@@ -64,8 +64,8 @@ class Tones(NamedTuple):
 
     `tiles` float32 25 x 2 x 16 are two rows of the grid of `CurveGrid.curves`: 8 knots of R, G and B and u, in [0, 1].
     `below` float32 n is each row's weight of the lower tiles; `spans` and `right` are as in `Plan`. `whole` and `doubt`
-    are those of `noise.Noise`. Kernels work in `bends`, float32 3 x 592, `lumas`, float32 1 x P, and `made`, float32
-    5 x P, P being the length of `right`.
+    are those of `noise.Noise`. Kernels work in `bends`, float32 3 x 1280, and `made`, float32 5 x P, P being the length
+    of `right`.
     """
 
     tiles: np.ndarray
@@ -75,7 +75,6 @@ class Tones(NamedTuple):
     whole: float
     doubt: float
     bends: np.ndarray
-    lumas: np.ndarray
     made: np.ndarray
 
 

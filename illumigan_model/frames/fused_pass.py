@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from illumigan_model.frames import curves
-from illumigan_model.frames.curves import GRID_WH, KNOTS, Block, Tones
+from illumigan_model.frames.curves import GRID_WH, KNOTS, SPANS, Block, Tones
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
@@ -39,20 +39,18 @@ class Scratch:
     lines: np.ndarray
     planes: np.ndarray
     bends: np.ndarray
-    lumas: np.ndarray
     made: np.ndarray
 
 
 def new_scratch(rows: int, width: int) -> Scratch:
     """Return the scratch for one thread and blocks of so many rows."""
     return Scratch(
-        levels=new_rows(1, 3, width),
+        levels=new_rows(1, 4, width),
         luma=new_rows(rows + 4, width + 2 * MARGIN),
         fresh=new_rows(rows, width),
         lines=new_rows(5, width + 2 * MARGIN),
         planes=new_rows(14, width),
-        bends=np.empty((3, GRID_WH[0] * (4 * (KNOTS + 1) + 1)), np.float32),
-        lumas=new_rows(1, width),
+        bends=new_rows(3, 2 * SPANS * (4 * (KNOTS + 1) + 1)),
         made=new_rows(5, width),
     )
 
@@ -102,8 +100,8 @@ class FusedPass:
         """
         width = frame.shape[1]
         rows = max(BLOCK_PIXELS // width, 1)
-        if not self._slots or self._slots[0].shape != (rows, 3, padded(width)):
-            self._slots = [new_rows(rows, 3, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
+        if not self._slots or self._slots[0].shape != (rows, 4, padded(width)):
+            self._slots = [new_rows(rows, 4, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         image = np.empty_like(frame) if into is None else into
         job = Job(frame, image, look, keep_grain, rows, self._slots, self._local)
         self._job = job
@@ -240,7 +238,7 @@ class Job:
         tiles, below = grid[:, block.tile : block.tile + 2], self._where.below[block.first : block.last]
         where, noise = self._where, preparation.noise
         rows = (tiles, below, where.spans, where.right)
-        return Tones(*rows, noise.whole, noise.doubt, scratch.bends, scratch.lumas, scratch.made)
+        return Tones(*rows, noise.whole, noise.doubt, scratch.bends, scratch.made)
 
     def _read(
         self,

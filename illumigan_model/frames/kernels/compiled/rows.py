@@ -6,9 +6,9 @@ kernels that go through these row by row: unpack, clean, enhance. They share a f
 
 Arrays, all of the n rows at hand: `out` uint8 n x 3W (B, G, R interleaved), `attention` uint8 n x W; `frame` is all of
 it, uint8 H x 3W, `half` uint8 (H // 2) x 3 (W // 2), `mean` float32 (H // 4) x 4 x (W // 4). Between reading and
-writing, rows are planar: `levels` float32 3 x P in 0..255 for each, followed by 0s: P is longer than W, so that loops
-may work out more than there is (`frames.row_memory`). A single row of `levels` serves all where they are written at
-once.
+writing, rows are planar: `levels` float32 4 x P in 0..255 for each, B, G, R and their luminance, followed by 0s: P is
+longer than W, so that loops may work out more than there is (`frames.row_memory`). A single row of `levels` serves all
+where they are written at once.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ STRAIGHTEST = F(0.7)  # the same
 KNOTS = 8
 LUMA = 3  # which of four is that of luminance
 EACH = (LUMA + 1) * (KNOTS + 1) + 1  # numbers of a tile, see `bend`
+RISES = 17 * EACH  # where in `bends` begins how the right tile of each span differs from the left one
 ALIKE = F(0.99)  # u from which on it is taken for 1
 KNOT_1, KNOT_2, KNOT_3, KNOT_4, KNOT_5, KNOT_6 = (F(knot * math.sqrt(255) / 7) for knot in range(1, 7))
 FEW = 4  # knots that a place needs all of whose levels lie below the next one, at level 83
@@ -44,8 +45,8 @@ STILL = F(0.4)  # share of the denoising that a place still gets where nothing h
 
 Between = tuple[int, int, np.float32]
 """The two enlarged rows of the mean that a row lies between, and the weight of the second."""
-Span = tuple[np.uint64, np.uint64, int, int]
-"""First column, number of columns, and where the numbers of the left and of the right tile begin, see `bend`."""
+Span = tuple[np.uint64, np.uint64, int]
+"""First column, number of columns, and where its numbers begin in `bends`, see `bend`."""
 
 
 @njit(inline="always")
@@ -89,8 +90,9 @@ def split(frame: np.ndarray, y: int, levels: np.ndarray, at: int, attention: np.
     """Split row y of the frame into row `at` of levels, and write row n of the attention map: 255 - luminance."""
     for x in range(attention.shape[1]):
         blue, green, red = F(frame[y, 3 * x]), F(frame[y, 3 * x + 1]), F(frame[y, 3 * x + 2])
-        levels[at, 0, x], levels[at, 1, x], levels[at, 2, x] = blue, green, red
-        attention[n, x] = np.uint8(np.int32(F(255.5) - luminance(blue, green, red)))
+        luma = luminance(blue, green, red)
+        levels[at, 0, x], levels[at, 1, x], levels[at, 2, x], levels[at, LUMA, x] = blue, green, red, luma
+        attention[n, x] = np.uint8(np.int32(F(255.5) - luma))
 
 
 @njit(**JIT)
@@ -343,9 +345,9 @@ def recolour(
         blue += shift - clamp(blue - luma - to_blue, max(limit, fma(-less, blue, rounding)))
         green += shift - clamp(green - luma - to_green, max(limit, fma(-less, green, rounding)))
         red += shift - clamp(red - luma - to_red, max(limit, fma(-less, red, rounding)))
-        levels[at, 0, x] = min(max(blue, F(0)), F(255))
-        levels[at, 1, x] = min(max(green, F(0)), F(255))
-        levels[at, 2, x] = min(max(red, F(0)), F(255))
+        blue, green, red = min(max(blue, F(0)), F(255)), min(max(green, F(0)), F(255)), min(max(red, F(0)), F(255))
+        levels[at, 0, x], levels[at, 1, x], levels[at, 2, x] = blue, green, red
+        levels[at, LUMA, x] = luminance(blue, green, red)
 
 
 @njit(inline="always")
@@ -362,51 +364,65 @@ def knot(tiles: np.ndarray, row: int, tile: int, c: int, k: int) -> np.float32:
 
 
 @njit(**JIT)
-def bend(tiles: np.ndarray, row: int, bends: np.ndarray) -> None:
-    """Write how the curves of a row of tiles bend: for each tile 9 numbers for each of B, G, R and luminance, and u.
+def bend_tile(tiles: np.ndarray, row: int, tile: int, bends: np.ndarray, at: int) -> None:
+    """Write how the curves of a tile bend: 9 numbers for each of B, G, R and luminance, and u; from column `at` on.
 
     A curve is a constant plus, for all its knots but the last, max(root, knot) times how much its slope changes there;
     root is the square root of a level. The nine numbers are these seven bends, the constant that goes with the first
     `FEW` of them, and the one that goes with all.
     """
-    for tile in range(tiles.shape[2]):
-        for c in range(LUMA + 1):
-            to = tile * EACH + c * (KNOTS + 1)
-            value, slope = knot(tiles, row, tile, c, 0), F(0)
-            constant = value
-            for k in range(KNOTS - 1):
-                above = knot(tiles, row, tile, c, k + 1)
-                rise = (above - value) * (F(1) / KNOT_1)
-                bends[to + k] = rise - slope
-                constant -= (rise - slope) * (F(k) * KNOT_1)
-                if k == FEW - 1:
-                    bends[to + KNOTS - 1] = constant
-                value, slope = above, rise
-            bends[to + KNOTS] = constant
-        u = tiles[-1, row, tile]
-        bends[tile * EACH + EACH - 1] = F(1) if u >= ALIKE else u
+    for c in range(LUMA + 1):
+        to = at + c * (KNOTS + 1)
+        value, slope = knot(tiles, row, tile, c, 0), F(0)
+        constant = value
+        for k in range(KNOTS - 1):
+            above = knot(tiles, row, tile, c, k + 1)
+            rise = (above - value) * (F(1) / KNOT_1)
+            bends[row, to + k] = rise - slope
+            constant -= (rise - slope) * (F(k) * KNOT_1)
+            if k == FEW - 1:
+                bends[row, to + KNOTS - 1] = constant
+            value, slope = above, rise
+        bends[row, to + KNOTS] = constant
+    u = tiles[-1, row, tile]
+    bends[row, at + EACH - 1] = F(1) if u >= ALIKE else u
 
 
 @njit(**JIT)
-def blend(upper: np.ndarray, lower: np.ndarray, below: np.float32, blended: np.ndarray) -> None:
-    """Blend what belongs to the tiles above and below a row, weights 1 - below and below."""
-    for i in range(blended.shape[0]):
-        blended[i] = amid(upper[i], lower[i], below)
+def bend(tiles: np.ndarray, bends: np.ndarray) -> None:
+    """Write how the curves of two rows of tiles bend: for each span the left ones, then how the right ones differ."""
+    last = tiles.shape[2] - 1
+    for row in range(2):
+        for tile in range(last + 1):
+            bend_tile(tiles, row, tile, bends, EACH * (tile + 1))
+        for i in range(EACH):
+            bends[row, i] = bends[row, EACH + i]
+        for span in range(last + 2):
+            left, right = EACH * span, EACH * (min(span, last) + 1)
+            for i in range(EACH):
+                bends[row, RISES + left + i] = bends[row, right + i] - bends[row, left + i]
 
 
 @njit(**JIT)
-def is_dark(bits: np.ndarray, row: int, span: Span) -> bool:
+def blend(bends: np.ndarray, below: np.float32) -> None:
+    """Blend what belongs to the tiles above and below a row, weights 1 - below and below, into the third of bends."""
+    for i in range(bends.shape[1]):
+        bends[2, i] = amid(bends[0, i], bends[1, i], below)
+
+
+@njit(forceinline=True, **JIT)
+def is_dark(bits: np.ndarray, at: int, span: Span) -> bool:
     """Return whether no level of a span lies above `DARK_BITS`; `bits` are levels as int32, whose order is the same."""
     first, count, most = span[0], span[1], np.int32(0)
     for i in range(count):
-        most = max(most, bits[row, first + i])
+        most = max(most, bits[at, 0, first + i], bits[at, 1, first + i], bits[at, 2, first + i])
     return most <= DARK_BITS
 
 
-@njit(**JIT)
+@njit(forceinline=True, **JIT)
 def curve(
-    shades: np.ndarray,
-    row: int,
+    levels: np.ndarray,
+    at: int,
     c: int,
     span: Span,
     bends: np.ndarray,
@@ -414,18 +430,19 @@ def curve(
     straight: np.float32,
     made: np.ndarray,
 ) -> None:
-    """Write what the curves c of two tiles make of a row of levels between them.
+    """Write what the curves c of a span's two tiles make of a row of levels between them.
 
     `straight` is the share of the way to their first knot on which curves are no root.
     """
-    first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
-    a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
-    a4, a5, a6, a = bends[one + 4], bends[one + 5], bends[one + 6], bends[one + 8]
-    b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
-    b4, b5, b6, b = bends[other + 4] - a4, bends[other + 5] - a5, bends[other + 6] - a6, bends[other + 8] - a
+    first, count, one, more = *span, RISES + span[2]
+    one, more = one + c * (KNOTS + 1), more + c * (KNOTS + 1)
+    a0, a1, a2, a3 = bends[2, one], bends[2, one + 1], bends[2, one + 2], bends[2, one + 3]
+    a4, a5, a6, a = bends[2, one + 4], bends[2, one + 5], bends[2, one + 6], bends[2, one + 8]
+    b0, b1, b2, b3 = bends[2, more], bends[2, more + 1], bends[2, more + 2], bends[2, more + 3]
+    b4, b5, b6, b = bends[2, more + 4], bends[2, more + 5], bends[2, more + 6], bends[2, more + 8]
     steep = F(1) / (KNOT_1 * straight + F(1e-6))
     for i in range(count):
-        value = shades[row, first + i]
+        value = levels[at, c, first + i]
         root = np.sqrt(value)
         toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
@@ -435,10 +452,10 @@ def curve(
         made[c, first + i] = fma(rise, right[first + i], left)
 
 
-@njit(**JIT)
+@njit(forceinline=True, **JIT)
 def dark_curve(
-    shades: np.ndarray,
-    row: int,
+    levels: np.ndarray,
+    at: int,
     c: int,
     span: Span,
     bends: np.ndarray,
@@ -447,14 +464,13 @@ def dark_curve(
     made: np.ndarray,
 ) -> None:
     """Write the same as `curve` of levels up to `DARK_BITS`."""
-    first, count, one, other = span[0], span[1], span[2] + c * (KNOTS + 1), span[3] + c * (KNOTS + 1)
-    a0, a1, a2, a3 = bends[one], bends[one + 1], bends[one + 2], bends[one + 3]
-    b0, b1, b2, b3 = bends[other] - a0, bends[other + 1] - a1, bends[other + 2] - a2, bends[other + 3] - a3
-    a = bends[one + 7]
-    b = bends[other + 7] - a
+    first, count, one, more = *span, RISES + span[2]
+    one, more = one + c * (KNOTS + 1), more + c * (KNOTS + 1)
+    a0, a1, a2, a3, a = bends[2, one], bends[2, one + 1], bends[2, one + 2], bends[2, one + 3], bends[2, one + 7]
+    b0, b1, b2, b3, b = bends[2, more], bends[2, more + 1], bends[2, more + 2], bends[2, more + 3], bends[2, more + 7]
     steep = F(1) / (KNOT_1 * straight + F(1e-6))
     for i in range(count):
-        value = shades[row, first + i]
+        value = levels[at, c, first + i]
         root = np.sqrt(value)
         toe = min(root, steep * value)
         k1, k2, k3 = max(root, KNOT_1), max(root, KNOT_2), max(root, KNOT_3)
@@ -463,65 +479,45 @@ def dark_curve(
         made[c, first + i] = fma(rise, right[first + i], left)
 
 
-@njit(**JIT)
+@njit(forceinline=True, **JIT)
 def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> None:
     """Blend two tiles' u."""
-    first, one, other = span[0], bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]
-    for i in range(span[1]):
-        made[LUMA + 1, first + i] = amid(one, other, right[first + i])
+    first, count, at = span
+    left, rise = bends[2, at + EACH - 1], bends[2, RISES + at + EACH - 1]
+    for i in range(count):
+        made[LUMA + 1, first + i] = fma(rise, right[first + i], left)
 
 
 @njit(**JIT)
-def weigh(levels: np.ndarray, at: int, lumas: np.ndarray) -> None:
-    """Write the luminance of a row."""
-    for x in range(lumas.shape[1]):
-        lumas[0, x] = luminance(levels[at, 0, x], levels[at, 1, x], levels[at, 2, x])
-
-
-@njit(**JIT)
-def draw(
-    levels: np.ndarray,
-    at: int,
-    bends: np.ndarray,
-    spans: np.ndarray,
-    right: np.ndarray,
-    straight: np.float32,
-    lumas: np.ndarray,
-    made: np.ndarray,
-) -> None:
-    """Write what the curves make of a row and of its luminance, and u.
+def draw(levels: np.ndarray, bits: np.ndarray, at: int, tones: Tones, n: int) -> None:
+    """Write what the curves make of row n and of its luminance, and u; its levels are row `at`, `bits` them as int32.
 
     Where u is 1 nobody asks for the colours' own curves, and what is there stays. What is worked out beyond the end of
     a span the next overwrites.
     """
-    last, colours = spans.shape[1] - 1, levels[at]
-    colour_bits, luma_bits = colours.view(np.int32), lumas.view(np.int32)
-    weigh(levels, at, lumas)
-    for n in range(last + 1):
-        span = (spans[0, n], spans[1, n], EACH * max(n - 1, 0), EACH * min(n, last - 1))
+    _, below, spans, right, whole, _, bends, made = tones
+    straight = STRAIGHTEST * F(whole)
+    blend(bends, below[n])
+    for i in range(spans.shape[1]):
+        span = (spans[0, i], spans[1, i], EACH * i)
         mix(span, bends, right, made)
-        if is_dark(luma_bits, 0, span):
-            dark_curve(lumas, 0, LUMA, span, bends, right, straight, made)
+        u = span[2] + EACH - 1
+        begin = LUMA if bends[2, u] == 1 and bends[2, RISES + u] == 0 else 0
+        if is_dark(bits, at, span):
+            for c in range(begin, LUMA + 1):
+                dark_curve(levels, at, c, span, bends, right, straight, made)
         else:
-            curve(lumas, 0, LUMA, span, bends, right, straight, made)
-        if min(bends[span[2] + EACH - 1], bends[span[3] + EACH - 1]) == 1:
-            continue
-        for c in range(LUMA):
-            if is_dark(colour_bits, c, span):
-                dark_curve(colours, c, c, span, bends, right, straight, made)
-            else:
-                curve(colours, c, c, span, bends, right, straight, made)
+            for c in range(begin, LUMA + 1):
+                curve(levels, at, c, span, bends, right, straight, made)
 
 
 @njit(**JIT)
-def change(
-    levels: np.ndarray, at: int, lumas: np.ndarray, made: np.ndarray, doubt: np.float32, out: np.ndarray, n: int
-) -> None:
-    """Write the enhanced row, as `generators.curve_grid` says; near black, chroma fades, by `doubt` further up."""
+def change(levels: np.ndarray, at: int, tones: Tones, out: np.ndarray, n: int) -> None:
+    """Write the enhanced row n, as `generators.curve_grid` says; near black, chroma fades, by `doubt` further up."""
+    doubt, made = F(tones[5]), tones[7]
     rise = F(1) / (amid(SURE, SURER, doubt) - UNSURE)
     for x in range(out.shape[1] // 3):
-        blue, green, red = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x]
-        luma = lumas[0, x]
+        blue, green, red, luma = levels[at, 0, x], levels[at, 1, x], levels[at, 2, x], levels[at, LUMA, x]
         weight = fma(luma, F(-1 / 255), F(1))
         lift = made[LUMA, x] - luma
         strongest = max(blue, green, red)
@@ -537,21 +533,24 @@ def change(
         out[n, 3 * x + 2] = level(fma(red, same, fma(made[2, x], own, alike)))
 
 
+@njit(**JIT)
+def tone(levels: np.ndarray, bits: np.ndarray, at: int, tones: Tones, out: np.ndarray, n: int) -> None:
+    """Write the enhanced row n of row `at` of levels; `bits` are levels as int32, and how curves bend is known."""
+    draw(levels, bits, at, tones, n)
+    change(levels, at, tones, out, n)
+
+
 @kept
 def unpack(frame: np.ndarray, levels: np.ndarray, attention: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Split rows, write their attention map, and enhance them; if `out` has no rows, leave them for `enhance`."""
     is_whole = out.shape[0] > 0
-    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
-    upper, lower, blended = bends[0], bends[1], bends[2]
-    bend(tiles, 0, upper)
-    bend(tiles, 1, lower)
+    bend(tones[0], tones[6])
+    bits = levels.view(np.int32)
     for n in range(frame.shape[0]):
         at = 0 if is_whole else n
         split(frame, n, levels, at, attention, n)
         if is_whole:
-            blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
-            change(levels, at, lumas, made, F(doubt), out, n)
+            tone(levels, bits, at, tones, out, n)
 
 
 @kept
@@ -573,10 +572,8 @@ def clean(
     `planes` is scratch, float32 14 x P.
     """
     is_whole, is_fresh = out.shape[0] > 0, fresh.shape[0] == 0
-    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
-    upper, lower, blended = bends[0], bends[1], bends[2]
-    bend(tiles, 0, upper)
-    bend(tiles, 1, lower)
+    bend(tones[0], tones[6])
+    bits = levels.view(np.int32)
     half, mean, luma_reach, touch, taken, chroma_reach, chroma_noise, blocks, rounding = how
     wide, calm, dark = planes[:2], planes[2], planes[3]
     wide_chroma, chroma = planes[4:7].reshape(2, 3, -1), planes[7:11].reshape(2, 2, -1)  # the first of half the width
@@ -601,19 +598,13 @@ def clean(
         between = hold_chroma(half, mean, y, unexplained, small, wide_chroma, near_chroma, chroma, held)
         recolour(frame, y, calm, dark, chroma, between, *limits, levels, at, attention, n)
         if is_whole:
-            blend(upper, lower, below[n], blended)
-            draw(levels, at, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
-            change(levels, at, lumas, made, F(doubt), out, n)
+            tone(levels, bits, at, tones, out, n)
 
 
 @kept
 def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Enhance rows that were left by `unpack` or `clean`."""
-    tiles, below, spans, right, whole, doubt, bends, lumas, made = tones
-    upper, lower, blended = bends[0], bends[1], bends[2]
-    bend(tiles, 0, upper)
-    bend(tiles, 1, lower)
+    bend(tones[0], tones[6])
+    bits = levels.view(np.int32)
     for n in range(out.shape[0]):
-        blend(upper, lower, below[n], blended)
-        draw(levels, n, blended, spans, right, STRAIGHTEST * F(whole), lumas, made)
-        change(levels, n, lumas, made, F(doubt), out, n)
+        tone(levels, bits, n, tones, out, n)

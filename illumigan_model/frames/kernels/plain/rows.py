@@ -37,12 +37,12 @@ def hand_on(block: np.ndarray, levels: np.ndarray, tones: Tones, out: np.ndarray
     if len(out):
         write(block, tones, out)
     else:
-        levels[: len(block), :, : block.shape[2]] = block
+        levels[: len(block), :3, : block.shape[2]] = block
 
 
 def enhance(levels: np.ndarray, tones: Tones, out: np.ndarray) -> None:
     """Enhance rows that were left by `unpack` or `clean`."""
-    write(levels[: len(out), :, : out.shape[1] // 3], tones, out)
+    write(levels[: len(out), :3, : out.shape[1] // 3], tones, out)
 
 
 def attend(levels: np.ndarray) -> np.ndarray:
