@@ -318,9 +318,10 @@ class Enhancer:
             if self.temporal:
                 found = self._stabilizer.smooth("noise", found)
                 black = self._stabilizer.smooth("black", black, steadily=True)
-            known = (lights(thumbnail), frame.shape[:2], float(found[0]), over_time)
-            recall = self._past.recall(*known) if over_time > 0 else None
             sigma, blocks, rounding, chroma = found.tolist()
+            recall = None
+            if over_time > 0:
+                recall = self._past.recall(lights(thumbnail), frame.shape[:2], sigma, over_time)
             whole, doubt = np.clip(black, 0, 1).tolist()
             taken_out = Noise(sigma, blocks, rounding, whole, doubt, self.denoise * share, chroma)
             return taken_out, surroundings, recall

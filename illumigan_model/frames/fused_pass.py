@@ -24,7 +24,7 @@ from illumigan_model.frames.past_luminance import Recall
 from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
 from illumigan_model.frames.thumbnails import Surroundings
 
-BLOCK_PIXELS = 1 << 16
+PIXELS_AT_ONCE = 1 << 18  # of all threads' blocks: few blocks, as each costs calls, but no long wait for the last one
 BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
 NO_GRID = np.zeros((3 * KNOTS + 1, *GRID_WH[::-1]), np.float32)  # while the curves have not come
 
@@ -81,6 +81,7 @@ class FusedPass:
     def __init__(self, threads: int) -> None:
         """Start `threads` - 1 threads that help the caller's."""
         self._helpers = threads - 1
+        self._block_pixels = PIXELS_AT_ONCE // max(threads, 2)
         self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
         self._local = threading.local()
         self._slots: list[np.ndarray] = []
@@ -99,7 +100,7 @@ class FusedPass:
             the job, which must be finished or abandoned before the next one begins.
         """
         width = frame.shape[1]
-        rows = max(BLOCK_PIXELS // width, 1)
+        rows = max(self._block_pixels // width, 1)
         if not self._slots or self._slots[0].shape != (rows, 4, padded(width)):
             self._slots = [new_rows(rows, 4, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
         image = np.empty_like(frame) if into is None else into
