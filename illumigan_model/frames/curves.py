@@ -108,3 +108,8 @@ def blocks(width: int, height: int, rows: int) -> tuple[Block, ...]:
         ends = [first + part * (last - first) // parts for part in range(parts + 1)]
         cut += [Block(tile, *between) for between in pairwise(ends)]
     return tuple(cut)
+
+
+def tallest(blocks: tuple[Block, ...]) -> int:
+    """Return how many rows the tallest of these blocks has."""
+    return max(block.last - block.first for block in blocks)

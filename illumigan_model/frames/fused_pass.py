@@ -25,7 +25,7 @@ from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
 from illumigan_model.frames.thumbnails import Surroundings
 
 PIXELS_AT_ONCE = 1 << 18  # of all threads' blocks: few blocks, as each costs calls, but no long wait for the last one
-BLOCKS_AHEAD = 16  # of a small frame all; memory for those that are never reached is never taken
+PIXELS_AHEAD = 1 << 20  # that may be prepared before the curves come
 NO_GRID = np.zeros((3 * KNOTS + 1, *GRID_WH[::-1]), np.float32)  # while the curves have not come
 
 
@@ -99,12 +99,14 @@ class FusedPass:
         Returns:
             the job, which must be finished or abandoned before the next one begins.
         """
-        width = frame.shape[1]
-        rows = max(self._block_pixels // width, 1)
+        height, width = frame.shape[:2]
+        blocks = curves.blocks(width, height, max(self._block_pixels // width, 1))
+        rows = curves.tallest(blocks)
         if not self._slots or self._slots[0].shape != (rows, 4, padded(width)):
-            self._slots = [new_rows(rows, 4, width) for _ in range(BLOCKS_AHEAD if self._helpers else 0)]
+            ahead = min(max(PIXELS_AHEAD // (rows * width), 1), len(blocks)) if self._helpers else 0
+            self._slots = [new_rows(rows, 4, width) for _ in range(ahead)]
         image = np.empty_like(frame) if into is None else into
-        job = Job(frame, image, look, keep_grain, rows, self._slots, self._local)
+        job = Job(frame, image, look, keep_grain, blocks, self._slots, self._local)
         self._job = job
         job.helpers = [self._pool.submit(job.help) for _ in range(self._helpers)]
         return job
@@ -125,7 +127,7 @@ class Job:
         image: np.ndarray,
         look: Look,
         keep_grain: bool,
-        rows: int,
+        blocks: tuple[Block, ...],
         slots: list[np.ndarray],
         local: threading.local,
     ) -> None:
@@ -137,9 +139,8 @@ class Job:
         self._preparation: Preparation | None = None
         self._image, self._attention = image, np.empty((height, width), np.uint8)
         self._frame, self._out = as_rows(frame), self._image.reshape(height, -1)
-        self._rows, self._local = rows, local
+        self._rows, self._local = curves.tallest(blocks), local
         # Threads take from these; one call of next() or popleft() is atomic.
-        blocks = curves.blocks(width, height, rows)
         self._fresh, self._done = iter(blocks), iter(range(1, len(blocks) + 1))
         self._free, self._ready = iter(slots), deque[tuple[Block, np.ndarray]]()
         self._last = len(blocks)
