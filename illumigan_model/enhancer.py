@@ -403,6 +403,7 @@ class Enhancer:
         self, bgr: np.ndarray, clock: Stopwatch, luma: float, reason: str, failure: str | None = None
     ) -> EnhancedFrame:
         """Return a frame as it came, with its attention map."""
+        self._kept_answer = None
         attention = attention_u8(bgr)
         clock.stop("attention")
         return EnhancedFrame(bgr, attention, self._report(clock, reason, luma, luma, failure))

@@ -21,7 +21,7 @@ from illumigan_model.frames.curves import GRID_WH, KNOTS, SPANS, Block, Tones
 from illumigan_model.frames.kernels import as_rows, open_kernels
 from illumigan_model.frames.noise import Denoising, Noise, plan_denoising
 from illumigan_model.frames.past_luminance import Recall
-from illumigan_model.frames.row_memory import MARGIN, new_rows, padded
+from illumigan_model.frames.row_memory import MARGIN, new_rows
 from illumigan_model.frames.thumbnails import Surroundings
 
 PIXELS_AT_ONCE = 1 << 18  # of all threads' blocks: few blocks, as each costs calls, but no long wait for the last one
@@ -85,6 +85,7 @@ class FusedPass:
         self._pool = ThreadPoolExecutor(max(self._helpers, 1), thread_name_prefix="fused_pass")
         self._local = threading.local()
         self._slots: list[np.ndarray] = []
+        self._slots_for = (0, 0, 0)  # width, rows of a block, blocks
         self._job: Job | None = None
 
     def begin(self, frame: np.ndarray, look: Look, into: np.ndarray | None = None, *, keep_grain: bool = False) -> Job:
@@ -102,7 +103,8 @@ class FusedPass:
         height, width = frame.shape[:2]
         blocks = curves.blocks(width, height, max(self._block_pixels // width, 1))
         rows = curves.tallest(blocks)
-        if not self._slots or self._slots[0].shape != (rows, 4, padded(width)):
+        if self._slots_for != (width, rows, len(blocks)):  # what is beyond the end of their rows must be 0
+            self._slots_for = (width, rows, len(blocks))
             ahead = min(max(PIXELS_AHEAD // (rows * width), 1), len(blocks)) if self._helpers else 0
             self._slots = [new_rows(rows, 4, width) for _ in range(ahead)]
         image = np.empty_like(frame) if into is None else into

@@ -96,10 +96,10 @@ class PastLuminance:
             sigma: standard deviation of its noise, in levels.
             strength: how much is denoised over time, above 0 and at most 1.
         """
-        if not math.isfinite(sigma):
+        if not (math.isfinite(sigma) and np.isfinite(self._seen).all()):
             self._restarts[SPOILT] += 1
             self.forget()
-            sigma = 0.0
+            sigma = sigma if math.isfinite(sigma) else 0.0
         if self._frames == 0 or self._past.shape != size or self._seen.shape != lights.shape:
             self.forget()
             self._past, self._present = np.zeros(size, np.uint16), np.zeros(size, np.uint16)

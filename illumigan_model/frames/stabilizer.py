@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping
 
@@ -13,27 +12,32 @@ from illumigan_model.frames.succession import SPOILT
 CALM_SECONDS = 0.3
 STEADY_SECONDS = 3.0  # for what shows at once where it changes
 NIGHT_LUMA, DAY_LUMA = 0.3, 0.37
+AGES = "ages"
+"""Name of the ages in what is remembered, one for each value before it."""
 
 
 class Stabilizer:
     """Smooth what is said of successive frames of one camera: a first-order low pass.
 
-    Call `begin` once for each frame, then `smooth` for every value of that frame. A value that is remembered but is no
-    number any more, or of another shape, is dropped, and counted in `restarts` under `SPOILT`.
+    Call `begin` once for each frame, then `smooth` for every value of that frame. A value that was left out for a while
+    counts the less, the longer that was. One that is remembered but is no number any more, or of another shape, is
+    dropped, and counted in `restarts` under `SPOILT`.
     """
 
     def __init__(self, restarts: Counter[str]) -> None:
         self._restarts = restarts
         self._values: dict[str, np.ndarray] = {}
-        self._weight = self._steady_weight = 1.0
+        self._ages: dict[str, float] = {}  # seconds since each of them was smoothed
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return what is remembered, for `remember`; the arrays are copies."""
-        return {name: value.copy() for name, value in self._values.items()}
+        ages = np.array([self._ages[name] for name in self._values])
+        return {**{name: value.copy() for name, value in self._values.items()}, AGES: ages}
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Go on where another one was, by what its `memory` returned."""
-        self._values = {name: value.astype(np.float32) for name, value in memory.items()}
+        self._values = {name: value.astype(np.float32) for name, value in memory.items() if name != AGES}
+        self._ages = dict(zip(self._values, memory[AGES].astype(float).tolist(), strict=True))
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.
@@ -44,7 +48,7 @@ class Stabilizer:
         if gap is None:
             self._values.clear()
         else:
-            self._weight, self._steady_weight = (1 - math.exp(-gap / each) for each in (CALM_SECONDS, STEADY_SECONDS))
+            self._ages = {name: self._ages[name] + gap for name in self._values}
 
     def smooth(self, name: str, value: np.ndarray, *, steadily: bool = False) -> np.ndarray:
         """Return this frame's value of that name, smoothed with those of the frames before; it is not to be changed.
@@ -54,16 +58,16 @@ class Stabilizer:
             value: float32, any shape, the same from call to call, finite.
             steadily: with a time constant of 3 s and not of 0.3 s.
         """
-        past = self._values.get(name, value)
+        past, age = self._values.get(name, value), self._ages.get(name, 0.0)
         smoothed = None
         if past.shape == value.shape:
             with np.errstate(all="ignore"):  # it is looked at below
-                share = np.float32(self._steady_weight if steadily else self._weight)
+                share = np.float32(1 - np.exp(-age / (STEADY_SECONDS if steadily else CALM_SECONDS)))
                 smoothed = np.asarray(past + (value - past) * share)
         if smoothed is None or not np.isfinite(smoothed).all():
             self._restarts[SPOILT] += 1
             smoothed = np.asarray(value)
-        self._values[name] = smoothed
+        self._values[name], self._ages[name] = smoothed, 0.0
         return smoothed
 
     def distrust(self) -> None:

@@ -85,6 +85,39 @@ def test_curves_that_are_kept_are_not_those_of_another_scene_or_time(enhancer, f
     np.testing.assert_array_equal(again.image, alone.image)
 
 
+def fading(frame, day, steps):
+    """Frames from night to day, so slowly that none of them is another scene."""
+    day = cv2.resize(day, frame.shape[1::-1], interpolation=cv2.INTER_AREA)
+    return [cv2.addWeighted(day, share, frame, 1 - share, 0) for share in np.linspace(0, 1, steps)]
+
+
+def test_what_was_not_asked_for_since_the_night_is_worth_nothing_by_day(enhancer, frame, day):
+    for number in range(5):
+        enhancer.enhance(frame, number / 30)
+    enhancer.temporal = False
+    for number, later in enumerate(fading(frame, day, 60), 5):
+        made = enhancer.enhance(later, number / 5)
+    assert made.report.bypassed == "daylight"
+    enhancer.temporal = True
+    made = enhancer.enhance(later, (number + 1) / 5)
+    assert made.image is later
+    assert made.report.restarts == {}
+
+
+@pytest.mark.parametrize("first", [1, 2])
+def test_curves_are_not_kept_over_a_day(frame, day, first):
+    evening, morning = fading(frame, day, 60), fading(frame[:, ::-1], day, 60)[::-1]
+    shown = []
+    for keep_curves in (True, False):
+        with Enhancer(runtime="onnxruntime", threads=1) as enhancer:
+            enhancer.keep_curves = keep_curves
+            made = [enhancer.enhance(each, number / 5) for number, each in enumerate([frame] * first + evening)]
+            assert made[-1].report.bypassed == "daylight"
+            made = (enhancer.enhance(each, number / 5) for number, each in enumerate(morning, first + 60))
+            shown.append(next(each.image for each in made if each.report.bypassed is None))
+    np.testing.assert_array_equal(*shown)
+
+
 @pytest.mark.parametrize("name", ["gate", "noise", "black", "grid"])
 def test_a_memory_of_no_number_is_dropped_at_once_and_told(enhancer, frame, name):
     enhancer.denoise_over_time = 0

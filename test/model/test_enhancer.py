@@ -126,7 +126,8 @@ def test_neither_a_memory_nor_a_runtime_can_be_anything_and_the_next_frame_is_se
 def test_what_is_remembered_in_other_shapes_is_dropped_and_counted(enhancer, night):
     enhancer.enhance(night, stamp=0.0)
     kept = enhancer.memory()
-    for name in kept.keys() - {"succession.reasons", "succession.counts", "succession.moment", "past.counts"}:
+    counted = {"succession.reasons", "succession.counts", "succession.moment", "stabilizer.ages", "past.counts"}
+    for name in kept.keys() - counted:
         enhancer.remember({**kept, name: np.zeros((2, 3), kept[name].dtype)})
         made = enhancer.enhance(night, stamp=0.03)
         assert made.report.bypassed is None

@@ -98,6 +98,22 @@ def test_memory_is_made_once_and_serves_frames_of_other_sizes_too(day, grid):
             assert (made[0] == enhance(frame, grid, noise)[0]).all()
 
 
+@pytest.mark.parametrize("width", range(626, 640))
+def test_what_a_wider_frame_has_left_changes_no_pixel(grid, width):
+    wider = np.full((300, 640, 3), 255, np.uint8)
+    frame = np.random.default_rng(width).integers(0, 83, (300, width, 3), np.uint8)
+    fused, fresh = FusedPass(2), FusedPass(2)
+    made = []
+    for each, frames in ((fused, (wider, frame)), (fresh, (frame,))):
+        for one in frames:
+            job = begin(each, one, 1.0)
+            job.prepare()
+            image, _ = job.finish(grid)
+        made.append(image)
+        each.close()
+    np.testing.assert_array_equal(*made)
+
+
 def test_a_job_may_be_abandoned(day, grid):
     fused = FusedPass(2)
     begin(fused, day, 2.0).abandon()

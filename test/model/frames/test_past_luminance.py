@@ -164,6 +164,17 @@ def test_twice_the_same_whatever_the_threads_and_without_numba(scene, monkeypatc
     assert max(cv2.absdiff(one, other).max() for one, other in zip(wanted, shown(2), strict=True)) <= 1
 
 
+@pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
+def test_a_memory_of_no_number_is_forgotten_at_once_and_told(scene, film, nonsense):
+    first = film.show(noisy(scene, 0))
+    film.past._seen[3, 5:] = nonsense
+    again = film.show(noisy(scene, 0))
+    np.testing.assert_array_equal(again, first)
+    assert film.succession.restarts == {SPOILT: 1}
+    film.show(noisy(scene, 1))
+    assert film.succession.restarts == {SPOILT: 1}
+
+
 def test_strength_scales_it(scene):
     errors = []
     for strength in (0.01, 0.4, 1.0):

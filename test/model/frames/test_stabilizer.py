@@ -31,6 +31,16 @@ def test_the_next_frame_of_a_calm_scene_follows_slowly_and_one_that_does_not_fol
     assert follow(stabilizer, 0.5, gap=None) == 0.5
 
 
+def test_a_value_that_was_left_out_for_a_while_has_been_forgotten_as_far(stabilizer):
+    follow(stabilizer, 0)
+    for _ in range(8):
+        stabilizer.begin(1 / 30)
+    assert 0.55 < follow(stabilizer, 1) < 0.7  # as after so many frames
+    for _ in range(90):
+        stabilizer.begin(1 / 30)
+    assert follow(stabilizer, 0) < 0.01
+
+
 @pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
 def test_a_memory_that_is_no_number_any_more_is_dropped_and_counted(nonsense):
     restarts = Counter()
@@ -46,7 +56,7 @@ def test_a_memory_that_is_no_number_any_more_is_dropped_and_counted(nonsense):
 def test_a_memory_of_another_shape_is_dropped_and_counted():
     restarts = Counter()
     stabilizer = Stabilizer(restarts)
-    stabilizer.remember({"value": np.zeros(4, np.float32)})
+    stabilizer.remember({"value": np.zeros(4, np.float32), "ages": np.zeros(1)})
     assert follow(stabilizer, [0.25, 0.5]).tolist() == [0.25, 0.5]
     assert restarts[SPOILT] == 1
 
