@@ -55,6 +55,7 @@ CUT = 2 * PIECE  # sum of the levels of a piece up to which black cuts noise off
 FLATTEST = 0.15  # share of these that tell the noise
 UNBIAS = 1.18  # as the flattest pieces of pure noise are less noisy than the others
 TEXTURE = 0.5  # how much of its energy at distance 4, beyond that at distance 1, texture has at distance 1
+PATTERN = 3.0  # times its energy at distance 4, where pieces are flattest, that noise has at distance 1 at most
 DARK = 48  # levels below which curves are so steep that blocks show
 SOME, MOST = 0.4, 0.7  # share of dark pieces of one level from which on they are blocks, too
 UNSEEN, SEEN = 1.8, 3.0  # steps at the edges of blocks, in those inside, from which on blocks begin to show, and do
@@ -129,8 +130,10 @@ def estimate_noise(frame: np.ndarray) -> Noise:
 
     Noise differs from its neighbours as much as from pixels further away, texture differs less: it rises with the
     distance. So the mean square of second differences at distance 1, less a share of what it grows by up to distance 4,
-    is the noise's; sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2) stands for
-    their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other pixels.
+    is the noise's. What differs much more from its neighbours is a pattern, such as every second pixel darker, and is
+    the same again at distance 4. sqrt(6) is the norm of (1, -2, 1), and the mean of absolute values times sqrt(pi / 2)
+    stands for their root mean square. Codecs leave blocks of 8 or 16 pixels: steps there are larger than between other
+    pixels.
     """
     height, width = frame.shape[:2]
     step = max(height // SAMPLED_ROWS, 1)
@@ -145,6 +148,7 @@ def estimate_noise(frame: np.ndarray) -> Noise:
     is_dark = (levels >= max(smallest(levels, BLACKEST), min(CUT, dark // 2))) & (levels <= dark)
     is_flat = is_dark & (far <= smallest(far[is_dark], FLATTEST))
     energy, wide = (mean_square(of[is_flat]) for of in (near, far))
+    energy = min(energy, PATTERN * wide)
     seen = UNBIAS * math.sqrt(max(energy - TEXTURE * max(wide - energy, 0), 0))
     rounding = 1 - min(seen / CERTAIN, 1.0) ** 2
     return Noise(

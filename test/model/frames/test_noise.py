@@ -132,6 +132,15 @@ def test_texture_is_no_noise(day):
     assert 1.5 < grainy < 2.5
 
 
+@pytest.mark.parametrize("sigma", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("pattern", [[[0, 20], [20, 0]], [[0, 20], [0, 20]], [[20, 30], [30, 45]]])
+def test_a_pattern_of_every_second_pixel_is_no_noise(pattern, sigma):
+    frame = np.tile(np.array(pattern, np.float32), (90, 160))[:, :, None] + 20
+    grain = np.random.default_rng(0).normal(0, sigma, frame.shape)
+    frame = np.repeat(np.clip(frame + grain + 0.5, 0, 255).astype(np.uint8), 3, axis=2)
+    assert noise.estimate_noise(frame).sigma == pytest.approx(sigma, rel=0.5)
+
+
 def test_blocks_are_seen_in_what_a_codec_left_and_nowhere_else(day):
     dim = noisy(day.astype(np.float32) / 10, 1)
     assert estimate_noise(dim).blocks == 0
