@@ -178,9 +178,11 @@ class Enhancer:
 
         Raises:
             FrameError: it is not an array of that shape and type, or `into` is none that the frame fits into.
-            IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1, or a time
-                is no number.
+            IllumiganError: `strength`, `denoise` or `denoise_over_time` was set to what is not within 0..1, a time is
+                no number, or this Enhancer is closed.
         """
+        if self._shared.is_closed:
+            raise IllumiganError("This Enhancer is closed; make another one.")
         clock = Stopwatch()
         self.curves = None
         self._require_shares()

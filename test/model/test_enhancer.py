@@ -147,6 +147,16 @@ def test_a_share_may_be_any_kind_of_number(enhancer, night):
     np.testing.assert_array_equal(made[1:], made[:1] * 2)
 
 
+def test_one_that_is_closed_says_so_for_all_its_cameras(night):
+    with Enhancer() as enhancer:
+        other = enhancer.for_another_camera()
+        enhancer.enhance(night)
+    enhancer.close()
+    for each in (enhancer, other):
+        with pytest.raises(IllumiganError, match="This Enhancer is closed; make another one"):
+            each.enhance(night)
+
+
 def test_views_are_taken_like_copies(night):
     still = Enhancer(temporal=False)
     wide = np.zeros((300, 400, 4), np.uint8)
