@@ -68,7 +68,7 @@ def command(
         require_other_place(out, images)
         make_folder(out)
         require_writable(out / "table.md")
-    boxes = None if truth is None else read_truth(truth)
+    boxes = None if truth is None else read_truth(truth, images)
     folds = parse_folds(held_out or [])
     if bool(fold) != bool(folds):
         raise IllumiganError("--fold names the folds, and --held-out the weights of each; give both or neither.")

@@ -390,3 +390,41 @@ def test_a_table_without_plates_and_pictures_of_which_none_can_be_read(drive, de
         path.write_bytes(b"")
     with pytest.raises(IllumiganError, match="None of the 4 annotated pictures can be read"):
         seen_by(detector, frames, {"raw": as_it_is})
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("x0,y0,x1,y1,image\n0,0,1,1,a.png\n0,0,1,1", "line 3 has nothing in the column image"),
+        ("image,x0,y0,x1,y1\na.png,0,0,1,1\n ,0,0,1,1", "line 3 has nothing in the column image"),
+        ("image,x0,y0,x1,y1,class\na.png,0,0,1,1,car\na.png,0,0,1,1", "line 3 has nothing in the column class"),
+        ("image,x0,y0,x1,y1,class\na.png,0,0,1,1,car\na.png,0,0,1,1, ", "line 3 has nothing in the column class"),
+    ],
+)
+def test_a_row_that_lacks_its_picture_or_class_is_named_by_its_line(tmp_path, table, sentence):
+    (tmp_path / "boxes.csv").write_text(table)
+    with pytest.raises(IllumiganError, match=sentence):
+        read_truth(tmp_path / "boxes.csv")
+
+
+def test_spaces_around_values_and_the_case_of_classes_do_not_matter(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), night())
+    (tmp_path / "boxes.csv").write_text(
+        "image, class, x0, y0, x1, y1\n a.png , car , 0, 0, 1, 1\na.png,Car,0,0,.5,1\na.png,bike,0,0,1,.5\n"
+    )
+    (frame,), missing = annotated_frames(tmp_path, read_truth(tmp_path / "boxes.csv", tmp_path))
+    assert (frame.path.name, frame.counts.tolist(), missing) == ("a.png", [True, True, False], [])
+
+
+def test_a_picture_is_one_frame_however_its_path_is_written(tmp_path, monkeypatch):
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), night())
+    names = ["a.png", "./a.png", "../drive/a.png", folder / "a.png"]
+    (tmp_path / "plates.csv").write_text("\n".join(["image,x0,y0,x1,y1", *(f"{name},0,0,1,1" for name in names)]))
+    (tmp_path / "frames.csv").write_text("image,ride\n./a.png , 3\n")
+    monkeypatch.chdir(tmp_path)
+    for images in (folder, folder.relative_to(tmp_path)):
+        truth = read_truth(tmp_path / "plates.csv", images)
+        (frame,), missing = annotated_frames(images, truth, tmp_path / "frames.csv", "ride=3", "ride")
+        assert (len(frame.boxes), frame.fold, missing) == (len(names), "3", [])
+
+
