@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -79,6 +80,19 @@ class Detector:
                 f"answers as one of these: {KNOWN}."
             )
         return layout
+
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of some names, in any case, that no class of the detector has."""
+        known = {name.lower() for name in self.names}
+        return [name for name in names if name.lower() not in known]
+
+    def require_any(self, names: Sequence[str]) -> None:
+        """Raise ModelError if the detector knows no class of these names."""
+        if len(self.unknown(names)) == len(names):
+            raise ModelError(
+                f"{self.name} knows none of the classes {', '.join(names)}, which are looked for, but "
+                f"{', '.join(self.names)}; give a detector that knows one of them by that name."
+            )
 
     def detect(self, bgr: np.ndarray, threshold: float = THRESHOLD) -> Detections:
         """Return what is in a frame: the boxes whose centre lies in it.
