@@ -252,7 +252,7 @@ def test_of_overlapping_boxes_of_one_class_the_best_stays(write_detector, tmp_pa
 
 def test_detections_are_chosen_by_name_and_score():
     seen = Detections(np.zeros((3, 4)), np.array([0.2, 0.5, 0.9]), np.array([CAR, CAR, PERSON]), NAMES)
-    assert seen.of("car").above(0.3).scores.tolist() == [0.5]
+    assert seen.of("car").above(0.3).scores.tolist() == seen.of("Car").above(0.3).scores.tolist() == [0.5]
 
 
 def test_classes_are_known_by_name():

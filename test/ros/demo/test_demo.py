@@ -208,6 +208,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wis
         (["--bag", "nowhere"], "There is no bag or video nowhere."),
         (["--video", "nowhere.mp4"], "There is no bag or video nowhere.mp4."),
         (["--bag", "a", "--video", "b"], "Choose one of --bag and --video."),
+        (["--seconds", "1e308"], "--seconds must be a number above 0 (from 0.000001 to 1000000), not 1e+308."),
         (["--size", "big"], "--size must look like 1280x720"),
         (["--model", "no_such_model"], "no_such_model"),
         (["--detector", "no_such_detector"], "There is no detector no_such_detector"),
