@@ -31,8 +31,9 @@ class Detections:
         return Detections(self.boxes[which], self.scores[which], self.classes[which], self.names)
 
     def of(self, *names: str) -> Detections:
-        """Return the detections of some classes, by name; a name that the detector does not know has none."""
-        numbers = [number for number, name in enumerate(self.names) if name in names]
+        """Return the detections of some classes, by name in any case; one that the detector does not know has none."""
+        wanted = {name.lower() for name in names}
+        numbers = [number for number, name in enumerate(self.names) if name.lower() in wanted]
         return self.chosen(np.isin(self.classes, numbers))
 
     def above(self, threshold: float) -> Detections:

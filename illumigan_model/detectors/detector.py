@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -57,32 +58,41 @@ class Detector:
             raise foreign(path, f"takes {named} beside a picture")
         self.height, self.width = sides
         self._input, self._type, self._size = picture.name, TYPES[picture.type], others[0].name if others else ""
+        self.names = read_names(self._session.get_modelmeta().custom_metadata_map.get("names", "")) or coco.NAMES
         self.layout = self._look(path)
-        self.names = self._names(path)
 
     def _look(self, path: Path) -> Layout:
-        """Return the layout of what the network answers to a grey picture."""
+        """Return the layout of what the network answers to a grey picture; raises ModelError where it is not known."""
         try:
             grey = np.full((1, 3, self.height, self.width), 0.45, np.float32)
             outputs = self._run(grey)
         except Exception as error:  # onnxruntime's exceptions share no public base class
             raise foreign(path, "does not run on one picture of three colours") from error
-        layout = recognise(outputs, (self.height, self.width))
+        layout = recognise(outputs, (self.height, self.width), len(self.names))
+        shapes = ", ".join(" x ".join(map(str, output.shape)) or "one number" for output in outputs)
+        answer = f"answers a picture of {self.width} x {self.height} with {shapes}"
         if layout is None:
-            shapes = ", ".join(" x ".join(map(str, output.shape)) for output in outputs)
-            raise foreign(path, f"answers a picture of {self.width} x {self.height} with {shapes}")
+            raise foreign(path, answer)
+        if layout.classes not in (None, len(self.names)):
+            raise ModelError(
+                f"{path} {answer}, as {layout.name} does with {layout.classes} classes, but there are "
+                f"{len(self.names)} names; write theirs into the file's metadata 'names', or give a network that "
+                f"answers as one of these: {KNOWN}."
+            )
         return layout
 
-    def _names(self, path: Path) -> tuple[str, ...]:
-        """Return the names of the classes; raises ModelError where they are not known."""
-        written = read_names(self._session.get_modelmeta().custom_metadata_map.get("names", ""))
-        names = written or coco.NAMES
-        if self.layout.classes not in (None, len(names)):
+    def unknown(self, names: Iterable[str]) -> list[str]:
+        """Return those of some names, in any case, that no class of the detector has."""
+        known = {name.lower() for name in self.names}
+        return [name for name in names if name.lower() not in known]
+
+    def require_any(self, names: Sequence[str]) -> None:
+        """Raise ModelError if the detector knows no class of these names."""
+        if len(self.unknown(names)) == len(names):
             raise ModelError(
-                f"{path} answers as {self.layout.name} does with {self.layout.classes} classes, but there are "
-                f"{len(names)} names; write theirs into the file's metadata 'names', or give one of COCO's 80 classes."
+                f"{self.name} knows none of the classes {', '.join(names)}, which are looked for, but "
+                f"{', '.join(self.names)}; give a detector that knows one of them by that name."
             )
-        return names
 
     def detect(self, bgr: np.ndarray, threshold: float = THRESHOLD) -> Detections:
         """Return what is in a frame: the boxes whose centre lies in it.
@@ -92,22 +102,35 @@ class Detector:
             threshold: the least score, in [0, 1].
 
         Raises:
-            ModelError: what the network answers is no number: that says nothing, and not that nothing is there.
+            ModelError: what the network answers is no number, or a class that has no name: that says nothing, and not
+                that nothing is there.
         """
         layout = self.layout
         canvas, scale, offset = letterbox(bgr, (self.height, self.width), layout.padding, layout.centred)
         colours = canvas if layout.bgr else canvas[:, :, ::-1]
         mean, spread = np.array(layout.mean, np.float32), np.array(layout.spread, np.float32)
         planes = ((colours - mean) / spread).transpose(2, 0, 1)[None]
-        boxes, scores, classes = layout.read(self._run(planes), (self.height, self.width))
-        if not (np.isfinite(scores).all() and np.isfinite(boxes[scores >= threshold]).all()):
+        with np.errstate(over="ignore", invalid="ignore"):  # what is no number is told below
+            boxes, scores, classes = layout.read(self._run(planes), (self.height, self.width))
+            boxes = ((boxes - np.tile(offset, 2)) / scale).astype(np.float32)
+        sure = (scores >= threshold) & (scores > 0)  # rows of score 0 only fill the answer up
+        if not (np.isfinite(scores).all() and np.isfinite(boxes[sure]).all()):
             raise ModelError(f"{self.name} answers with something that is not a number; export it in float32.")
-        boxes = ((boxes - np.tile(offset, 2)) / scale).astype(np.float32)
-        centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+        seen = Detections(boxes[sure], scores[sure].astype(np.float32), self._numbers(classes[sure]), self.names)
+        centres = seen.boxes[:, :2] / 2 + seen.boxes[:, 2:] / 2
         inside = np.all((centres >= 0) & (centres <= (bgr.shape[1], bgr.shape[0])), axis=1)  # and not in the padding
-        kept = inside & (scores >= threshold) & (classes >= 0) & (classes < len(self.names))
-        seen = Detections(boxes[kept], scores[kept].astype(np.float32), classes[kept], self.names)
+        seen = seen.chosen(inside)
         return suppress(seen, threshold) if layout.overlapping else seen
+
+    def _numbers(self, classes: np.ndarray) -> np.ndarray:
+        """Return the classes of detections as whole numbers; raises ModelError for one that has no name."""
+        nameless = classes[~np.isin(classes, np.arange(len(self.names)))]
+        if len(nameless):
+            raise ModelError(
+                f"{self.name} answers with the class number {float(nameless[0]):g}, but the number of its names is "
+                f"{len(self.names)}, counted from 0; write those of all classes into the file's metadata 'names'."
+            )
+        return classes.astype(int)
 
     def _run(self, planes: np.ndarray) -> list[np.ndarray]:
         """Return the outputs for float 1 x 3 x H x W, as float32 or whole numbers."""

@@ -3,15 +3,20 @@
     layout       outputs of a network of K classes                            whose exports look so
     YOLOX        1 x cells x (5 + K); boxes relative to cells, or decoded     YOLOX (Ge et al. 2021, arXiv 2107.08430)
     YOLOv5       1 x 3 cells x (5 + K); decoded                               YOLOv5, YOLOv7
-    YOLOv8       1 x (4 + K) x cells; decoded, no objectness                  YOLOv8 to YOLO11
+    YOLOv8       1 x (4 + K) x cells, or transposed; decoded, no objectness   YOLOv8 to YOLO11
     end to end   1 x N x 6: corners, score, class                             YOLOv10, YOLO26
     three lists  labels 1 x N, boxes 1 x N x 4, scores 1 x N                  RT-DETR, D-FINE (arXiv 2410.13842)
     queries      boxes 1 x N x 4, logits 1 x N x K; or both in 1 x N x (4+K)  RT-DETR (arXiv 2304.08069), D-FINE
     NanoDet      a 1 x cells x K and a 1 x cells x 32 for each of 3 strides   NanoDet-m
 
-`cells` are those of the three grids of strides 8, 16 and 32. What the file does not say, a layout's family settles: the
-order of colours, their range, the padding. The reading functions return boxes (left, top, right, bottom in pixels of
-the network's input, float N x 4), scores (N, in [0, 1]) and classes (N).
+`cells` are those of the three grids of strides 8, 16 and 32. K is the number of the classes' names: it tells a YOLOv8
+whose answer is transposed from a YOLOX, and queries in one output from all else that has rows. Boxes of queries beside
+probabilities are no known layout: logits are below 0 wherever nothing is, and networks that answer nothing below 0
+(SSD) lay out their boxes in several ways that no shape tells. This is decided once, by the answer to a grey picture.
+
+What the file does not say, a layout's family settles: the order of colours, their range, the padding. The reading
+functions return boxes (left, top, right, bottom in pixels of the network's input, float N x 4), scores (N, in [0, 1])
+and classes (N, as the network numbers them, which need not be whole numbers).
 """
 
 from __future__ import annotations
@@ -26,9 +31,10 @@ MOST_LOG_SIZE = 10  # larger ones are not logarithms but sizes: boxes that the n
 LARGEST_SHARE = 2.0  # boxes none of whose corners lies beyond that are shares of the picture, not pixels
 NANODET_BINS = 8
 KNOWN = (
-    "1 x cells x (5 + K) (YOLOX), 1 x 3 cells x (5 + K) (YOLOv5, YOLOv7), 1 x (4 + K) x cells (YOLOv8 to YOLO11), "
-    "1 x N x 6 (YOLOv10, YOLO26), 1 x N and 1 x N x 4 and 1 x N or 1 x N x 4 and 1 x N x K (RT-DETR, D-FINE), "
-    "three each of 1 x cells x K and 1 x cells x 32 (NanoDet), for K classes"
+    "1 x cells x (5 + K) (YOLOX), 1 x 3 cells x (5 + K) (YOLOv5, YOLOv7), 1 x (4 + K) x cells or transposed "
+    "(YOLOv8 to YOLO11), 1 x N x 6 (YOLOv10, YOLO26), labels 1 x N and boxes 1 x N x 4 and scores 1 x N, or boxes "
+    "1 x N x 4 and logits 1 x N x K, or 1 x N x (4 + K) (RT-DETR, D-FINE), three each of 1 x cells x K and "
+    "1 x cells x 32 (NanoDet), for K classes, named in the file's metadata 'names' or else COCO's 80"
 )
 """The shapes of the layouts above, for an error message."""
 
@@ -56,22 +62,22 @@ class Layout:
     overlapping: bool = True
 
 
-def recognise(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Layout | None:
+def recognise(outputs: Sequence[np.ndarray], height_width: tuple[int, int], names: int) -> Layout | None:
     """Return the layout of a network's outputs, None where it is none of those known; `outputs` answer a grey picture.
 
-    The sizes of boxes tell YOLOX's decoded exports from raw ones.
+    There are so many `names` of classes. The sizes of boxes tell YOLOX's decoded exports from raw ones.
     """
     shapes = [output.shape for output in outputs]
     if any(len(shape) not in (2, 3) or shape[0] != 1 for shape in shapes):
         return None
     count = len(cells(*height_width)[0])
     if len(shapes) == 1 and len(shapes[0]) == 3:
-        return recognise_single(outputs[0], count)
+        return recognise_single(outputs[0], count, names)
     columns = sorted(shape[2] if len(shape) == 3 else 0 for shape in shapes)
     same = len({shape[1] for shape in shapes}) == 1
     if len(shapes) == 3 and same and columns == [0, 0, 4]:
         return Layout("three lists", None, read_three_lists, padding=0, overlapping=False)
-    if len(shapes) == 2 and same and columns[0] == 4:
+    if len(shapes) == 2 and same and columns[0] == 4 and not are_probabilities(boxes_and_logits(outputs)[1]):
         return Layout("queries", columns[1], read_queries, padding=0, overlapping=False)
     rows = [(height_width[0] // stride) * (height_width[1] // stride) for stride in STRIDES]
     by_scores = [shape for shape in shapes if len(shape) == 3 and shape[2] != 4 * NANODET_BINS]
@@ -83,22 +89,37 @@ def recognise(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> L
     return None
 
 
-def recognise_single(output: np.ndarray, count: int) -> Layout | None:
-    """Return the layout of a single output, 1 x A x B, for grids of so many cells in all."""
+def recognise_single(output: np.ndarray, count: int, names: int) -> Layout | None:
+    """Return the layout of a single output, 1 x A x B, for grids of so many cells in all and so many names."""
     _, rows, columns = output.shape
-    if rows == count and columns > 5:
-        decoded = float(output[0, :, 2:4].max()) > MOST_LOG_SIZE
-        name, read = ("YOLOX, decoded", read_objects) if decoded else ("YOLOX", read_yolox)
-        return Layout(name, columns - 5, read, bgr=True, spread=(1.0, 1.0, 1.0), centred=False)
+    if rows == count and columns > 4:
+        return recognise_rows(output, names)
     if rows == 3 * count and columns > 5:
         return Layout("YOLOv5", columns - 5, read_objects)
     if columns == count and rows > 4:
         return Layout("YOLOv8", rows - 4, read_yolov8)
     if columns == 6:
         return Layout("end to end", None, read_end_to_end, overlapping=False)
-    if columns > 6 and rows < count:
-        return Layout("queries", columns - 4, read_joint_queries, padding=0, overlapping=False)
+    if columns == 4 + names and rows < count and not (output[:, :, 4:] > 1).any():
+        return Layout("queries", names, read_transposed_yolov8, padding=0, overlapping=False)
     return None
+
+
+def recognise_rows(output: np.ndarray, names: int) -> Layout | None:
+    """Return the layout of a single output, 1 x cells x A, for so many names."""
+    columns = output.shape[2]
+    if columns == 4 + names:
+        return Layout("YOLOv8, transposed", names, read_transposed_yolov8)
+    if columns == 5:
+        return None
+    decoded = float(output[0, :, 2:4].max()) > MOST_LOG_SIZE
+    name, read = ("YOLOX, decoded", read_objects) if decoded else ("YOLOX", read_yolox)
+    return Layout(name, columns - 5, read, bgr=True, spread=(1.0, 1.0, 1.0), centred=False)
+
+
+def are_probabilities(values: np.ndarray) -> bool:
+    """Return whether there are values and all of them are within 0 and 1."""
+    return bool(values.size and values.min() >= 0 and values.max() <= 1)
 
 
 def cells(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +145,7 @@ def best(boxes: np.ndarray, scores: np.ndarray) -> Read:
 
 def in_pixels(boxes: np.ndarray, height_width: tuple[int, int]) -> np.ndarray:
     """Return boxes in pixels of the input, be they in pixels or shares of it."""
-    if np.abs(boxes).max(initial=0) > LARGEST_SHARE:
+    if np.abs(boxes[np.isfinite(boxes)]).max(initial=0) > LARGEST_SHARE:
         return boxes
     return boxes * np.array([*height_width[::-1], *height_width[::-1]], np.float32)
 
@@ -144,35 +165,43 @@ def read_objects(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -
 
 def read_yolov8(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read centres, sizes and probabilities, a column for each cell."""
-    answer = outputs[0][0].T
+    return read_transposed_yolov8([outputs[0].transpose(0, 2, 1)], height_width)
+
+
+def read_transposed_yolov8(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
+    """Read centres, sizes and probabilities, a row for each cell."""
+    answer = outputs[0][0]
     return best(in_pixels(around(answer[:, :2], answer[:, 2:4]), height_width), answer[:, 4:])
 
 
 def read_end_to_end(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read corners, score and class."""
     answer = outputs[0][0]
-    return in_pixels(answer[:, :4], height_width), answer[:, 4], answer[:, 5].round().astype(int)
+    return in_pixels(answer[:, :4], height_width), answer[:, 4], answer[:, 5]
 
 
 def read_three_lists(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read labels, corners and scores; labels are whole numbers by type, or else by value."""
     boxes = next(output[0] for output in outputs if output.ndim == 3)
-    one, other = (output[0] for output in outputs if output.ndim == 2)
-    is_labels = np.issubdtype(one.dtype, np.integer) or bool(one.max(initial=0) > 1)
-    labels, scores = (one, other) if is_labels else (other, one)
-    return in_pixels(boxes, height_width), scores, labels.round().astype(int)
+    labels, scores = sorted((output[0] for output in outputs if output.ndim == 2), key=unlike_labels)
+    return in_pixels(boxes, height_width), scores, labels
+
+
+def unlike_labels(values: np.ndarray) -> tuple[bool, bool, float]:
+    """Return what is less where values (N) are labels than where they are scores."""
+    is_float = values.dtype.kind == "f"
+    return is_float, bool((values != np.floor(values)).any()), -float(values.max(initial=0))
 
 
 def read_queries(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read logits, and centres and sizes as shares."""
-    boxes, logits = sorted((output[0] for output in outputs), key=lambda output: output.shape[1])
+    boxes, logits = boxes_and_logits(outputs)
     return best(in_pixels(around(boxes[:, :2], boxes[:, 2:]), height_width), 1 / (1 + np.exp(-logits)))
 
 
-def read_joint_queries(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
-    """Read centres and sizes as shares, and probabilities."""
-    answer = outputs[0][0]
-    return best(in_pixels(around(answer[:, :2], answer[:, 2:4]), height_width), answer[:, 4:])
+def boxes_and_logits(outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return boxes, N x 4, and logits, N x K, in this order; of four classes, logits are what goes below 0."""
+    return sorted((output[0] for output in outputs), key=lambda output: (output.shape[1], output.min(initial=0) < 0))
 
 
 def read_nanodet(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import io
-import math
 import os
 import select
 import sys
@@ -37,6 +36,7 @@ White16bit = Annotated[
 Verbose = Annotated[bool, typer.Option("--verbose", help="Name everything that is left out, not only the first ten.")]
 
 MOST_NAMED = 10
+LEAST, MOST = 1e-6, 1e6  # seconds, rates, megabytes: what clocks, counters and stamps can still be set to
 LEAST_SIDE, LARGEST_SIDE = 16, 8192  # pixels, of frames that are made up or measured with
 INCOMPLETE = 1
 BAD_INPUT = 2
@@ -139,9 +139,9 @@ def refuse_given(context: typer.Context, options: Iterable[str], why: str) -> No
 
 
 def require_positive(option: str, value: float | None) -> None:
-    """Raise FrameError if an option that was given is no number above zero."""
-    if value is not None and not 0 < value < math.inf:
-        raise FrameError(f"{option} must be a number above 0, not {value:g}.")
+    """Raise FrameError if an option that was given is no number above zero, or one beyond all use."""
+    if value is not None and not LEAST <= value <= MOST:
+        raise FrameError(f"{option} must be a number above 0 (from {LEAST:f} to {MOST:.0f}), not {value:g}.")
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -57,7 +57,6 @@ def command(
 ) -> None:
     """Compare what detectors find of annotated vehicles: raw, after classical baselines, and after models."""
     require_modules("torch", "skimage", "pycocotools")
-    from illumigan_model.detectors.detector import Detector
     from illumigan_model.weights import find_detector
     from illumigan_training.evaluation import detection
     from illumigan_training.evaluation.detection_scores import summarise
@@ -68,14 +67,14 @@ def command(
         require_other_place(out, images)
         make_folder(out)
         require_writable(out / "table.md")
-    boxes = None if truth is None else read_truth(truth)
+    boxes = None if truth is None else read_truth(truth, images)
     folds = parse_folds(held_out or [])
     if bool(fold) != bool(folds):
         raise IllumiganError("--fold names the folds, and --held-out the weights of each; give both or neither.")
     if frames is not None and not (where or fold):
         raise IllumiganError("--frames is a table to choose rows of; say which with --where, or leave it out.")
     chosen, missing = annotated_frames(images, boxes, frames, where, fold)
-    networks = [Detector(find_detector(each)) for each in detector]
+    networks = detection.open_detectors([find_detector(each) for each in detector])
     with (
         open_contenders(model, of_stream=True) as contenders,
         open_contenders(list(folds.values()), baselines=False, of_stream=True) as makers,
@@ -120,10 +119,13 @@ def write(watched: Watched, rows: Sequence[Row], out: Path) -> None:
 
 
 def conclude(watched: Watched, missing: Sequence[str]) -> None:
-    """Raise FrameError, saying how many, if pictures were left out; everything else is done by then."""
+    """Raise FrameError, saying which, if pictures or detectors were left out; everything else is done by then."""
     lost, counted = len(missing) + len(watched.left_out), len(watched.frames)
     if lost:
         raise FrameError(f"{lost} of {lost + counted} pictures were left out; the numbers are of the other {counted}.")
+    if watched.blind:
+        blind, others = (", ".join(names) for names in (watched.blind, watched.detectors))
+        raise FrameError(f"{blind}, sure of nothing in the pictures, was left out; the numbers are of {others}.")
 
 
 def parse_folds(folds: Sequence[str]) -> dict[str, str]:

@@ -35,6 +35,7 @@ def command(
     """Publish a bag or a video as a camera on `image` and `camera_info`; remap with --ros-args -r image:=NAME."""
     require_positive("--rate", rate)
     require_positive("--seconds", seconds)
+    require_positive("--wait-timeout", wait_timeout)
     require_writable(report)
     with Footage(source, topic) as footage, ros_node("play_bag", context.obj or []) as node:
         warn(footage.notes)

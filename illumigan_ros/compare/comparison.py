@@ -15,7 +15,7 @@ from illumigan_ros.compare.methods import Method
 from illumigan_ros.compare.page import Page, Shown, write_page
 from illumigan_ros.compare.sources import RUN_UP, Source, choose_measured, open_source
 from illumigan_ros.compare.verdicts import look
-from illumigan_training.evaluation.truth import Truth, read_truth
+from illumigan_training.evaluation.truth import VEHICLES, Truth, read_truth
 
 LOWEST = 0.01  # score of the detections that average precision still looks at
 MOST_NOTES = 6
@@ -108,6 +108,7 @@ def _measure(
         return Shown(footage, [look(frame) for frame in footage.frames])
     from illumigan_ros.compare import truth
 
+    detector.require_any(VEHICLES)
     chosen = choose_measured(truth.annotated_numbers(source, table), wishes.frames)
     with progress(f"measuring {source.name}", len(chosen)) as advance:
         footage = measure(source, chosen, methods, detector, width=wishes.width, lowest=LOWEST, advance=advance)

@@ -15,8 +15,8 @@ from illumigan_ros.compare.verdicts import Truth
 from illumigan_training.evaluation import detection_report
 from illumigan_training.evaluation.detection import Observation, Watched, as_vehicles
 from illumigan_training.evaluation.detection_scores import summarise
+from illumigan_training.evaluation.truth import VEHICLES, annotated
 from illumigan_training.evaluation.truth import Truth as TruthTable
-from illumigan_training.evaluation.truth import annotated
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,10 @@ def annotated_numbers(source: Source, table: TruthTable) -> list[int]:
 
 
 def observe(source: Source, footage: MeasuredFootage, table: TruthTable, detector: Detector) -> list[Observation]:
-    """Return what the detector sees in measured frames beside what is annotated, as `evaluate-detection` has it."""
+    """Return what the detector sees in measured frames beside what is annotated, as `evaluate-detection` has it.
+
+    Raises FrameError if nothing in them is to be found.
+    """
     keys, observations = source.keys(), []
     for measured in footage.frames:
         frame = annotated(Path(), keys[measured.number], table, "")
@@ -53,6 +56,9 @@ def observe(source: Source, footage: MeasuredFootage, table: TruthTable, detecto
         luma = measured.sides[RAW].values["luminance"]
         name = detector.name
         observations.append(Observation(frame, luma, measured.size, seen, {name: there}, {name: frame.counts}))
+    if not any(observation.counts[detector.name].any() for observation in observations):
+        looked_for = ", ".join(VEHICLES)
+        raise FrameError(f"The truth has no {looked_for} in the measured frames of {source.name}; choose one that has.")
     return observations
 
 

@@ -19,7 +19,7 @@ from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.system.files import make_folder, unwritable, write_json
 from illumigan_model.weights import find_detector
-from illumigan_ros.demo.examination import Examination
+from illumigan_ros.demo.examination import SHOWN, Examination
 from illumigan_ros.demo.processes import Crew
 from illumigan_ros.demo.report import Recording, bag_files, draw_contact_sheet, measure, write_side_by_side
 from illumigan_ros.demo.ros_graph import ros_graph
@@ -127,6 +127,7 @@ def run_demo(options: DemoOptions, progress: Progress) -> tuple[Recording, dict[
     if options.source is not None:
         Footage(options.source, options.topic).close()
     detector = Detector(find_detector(options.detector))
+    detector.require_any(SHOWN)
     # Learns now whether the model works here, and leaves compiled kernels for the node to find.
     from illumigan_model.enhancer import Enhancer
 

@@ -77,7 +77,7 @@ class DetectNode(CameraNode[ExaminedCamera]):
 
 def unknown_class(classes: list[str], detector: Detector) -> str | None:
     """Return a sentence about a name that the detector has no class for, None where there is none."""
-    unknown = [name for name in chosen(classes) if name not in detector.names]
+    unknown = detector.unknown(chosen(classes))
     if not unknown:
         return None
     return f"{detector.name} knows no class {unknown[0]!r}; it knows {', '.join(detector.names)}."

@@ -102,7 +102,7 @@ def read_column(table: Path, column: str) -> dict[str, str]:
             rows = csv.DictReader(file)
             lacking = {"image", column} - set(rows.fieldnames or ())
             if not lacking:
-                return {row["image"]: row[column] for row in rows}
+                return {(row["image"] or "").strip(): (row[column] or "").strip() for row in rows}
     except (OSError, ValueError, csv.Error) as error:
         raise IllumiganError(f"{table} cannot be read as a CSV ({error}).") from error
     raise IllumiganError(f"{table} lacks the column {' and '.join(sorted(lacking))}; it needs image and that of where.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,7 +21,7 @@ from illumigan_model.detectors.detector import THRESHOLD, Detector
 from illumigan_model.errors import FrameError, IllumiganError
 from illumigan_model.photos import read_photo
 from illumigan_training.data.night_camera import as_night
-from illumigan_training.evaluation.images import INPUT, Contender, Method
+from illumigan_training.evaluation.images import INPUT, Contender, Method, naming
 from illumigan_training.evaluation.truth import VEHICLES, AnnotatedFrame
 
 RAW = "raw"
@@ -77,7 +78,9 @@ class Watched:
     """All that was observed: the names of detectors and methods in order, the observations, what was left out.
 
     The observations of a frame's first `views` views follow one another, the frame as it is first. `plates` says that
-    the truth is plates, not whole vehicles; `left_out` has a sentence for each picture that could not be used.
+    the truth is plates, not whole vehicles; `left_out` has a sentence for each picture that could not be used. `blind`
+    are further detectors, by name: with nothing annotated, they are sure of nothing that could be taken for true, and
+    nothing is measured with them.
     """
 
     detectors: dict[str, str]
@@ -87,11 +90,27 @@ class Watched:
     night: int | None
     left_out: list[str]
     views: int = 1
+    blind: Sequence[str] = ()
 
     @property
     def frames(self) -> list[Observation]:
         """The observations of frames as they are."""
         return self.observations[:: self.views]
+
+
+def open_detectors(paths: Sequence[Path]) -> list[Detector]:
+    """Load detectors of vehicles.
+
+    Raises:
+        IllumiganError: two share a file name.
+        ModelError: one cannot be loaded, or knows no vehicles.
+    """
+    if len({path.name for path in paths}) < len(paths):
+        raise IllumiganError("Two detectors have the same file name; give each a name of its own.")
+    detectors = [Detector(path) for path in paths]
+    for detector in detectors:
+        detector.require_any(VEHICLES)
+    return detectors
 
 
 def watch(
@@ -109,30 +128,43 @@ def watch(
     Args:
         frames: what `annotated_frames` found.
         methods: what `as_methods` made; the first is the frame as it is.
-        detectors: each with a name of its own.
+        detectors: what `open_detectors` loaded.
         plates: the truth is plates, not whole vehicles.
         night: seed of a night that the pictures are put into; None leaves them as they are.
         views: how many of `VIEWS` detectors see of every frame.
         advance: called after each frame.
 
     Raises:
-        FrameError: no frame can be read.
-        IllumiganError: two detectors share a name.
+        FrameError: no frame can be read, or there is nothing to be found in them.
+        ModelError: a detector's answer says nothing.
     """
-    names = {detector.name: detector.layout.name for detector in detectors}
-    if len(names) < len(detectors):
-        raise IllumiganError("Two detectors have the same file name; give each a name of its own.")
     observations: list[Observation] = []
     left_out = []
     for frame in frames:
         try:
             observations += observe(frame, methods, detectors, night, views)
         except FrameError as error:
-            left_out.append(str(error))
+            left_out.append(naming(frame.path, error))
         advance()
     if not observations:
         raise FrameError(f"None of the {len(frames)} annotated pictures can be read: {left_out[0]}")
-    return Watched(names, methods, observations, plates, night, left_out, views)
+    sighted = {
+        detector.name: detector.layout.name
+        for detector in detectors
+        if any(each.counts[detector.name].any() for each in observations)
+    }
+    blind = [detector.name for detector in detectors if detector.name not in sighted]
+    if not sighted:
+        raise FrameError(why_nothing(blind, left_out, annotated=observations[0].frame.boxes is not None))
+    return Watched(sighted, methods, observations, plates, night, left_out, views, blind)
+
+
+def why_nothing(blind: Sequence[str], left_out: Sequence[str], *, annotated: bool) -> str:
+    """Return a sentence that says why there is nothing to be found for any of some detectors."""
+    if annotated:
+        return f"No picture with a box of a class {', '.join(VEHICLES)} can be read: {left_out[0]}"
+    surest = f"{', '.join(blind)} {'is' if len(blind) == 1 else 'are'} sure of no {', '.join(VEHICLES)}"
+    return f"{surest} in the pictures, so nothing can be taken for true; give a table of boxes, or other pictures."
 
 
 def as_methods(

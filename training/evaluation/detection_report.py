@@ -68,6 +68,8 @@ def legend(watched: Watched) -> list[str]:
         )
     if any(each.frame.boxes is None for each in watched.observations):
         sentences.append("nothing is annotated: what a detector is sure of in the pictures by day is taken for true.")
+    if watched.blind:
+        sentences.append(f"not in the table, as sure of nothing in the pictures: {', '.join(watched.blind)}.")
     if watched.night is not None:
         sentences.append(f"each picture is put into a night of the camera model, seed {watched.night}.")
     if watched.views > 1:

@@ -209,12 +209,16 @@ def evaluate(
         try:
             measure_photo(photo, evaluation, features, show=len(evaluation.pictures) < due)
         except IllumiganError as error:
-            named = "" if str(photo.path) in str(error) else f"{photo.path}: "
-            evaluation.left_out.append(f"{named}{error}")
+            evaluation.left_out.append(naming(photo.path, error))
         advance()
     if not evaluation.scores:
         raise IllumiganError(f"None of the {len(photos)} photos could be measured: {evaluation.left_out[0]}")
     return evaluation
+
+
+def naming(path: Path, error: IllumiganError) -> str:
+    """Return what an error says, with the file that it is about."""
+    return str(error) if str(path) in str(error) else f"{path}: {error}"
 
 
 def measure_photo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os.path
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,11 +45,16 @@ class Truth:
     whole: bool
 
 
-def read_truth(file: Path) -> Truth:
+def read_truth(file: Path, images: Path = Path()) -> Truth:
     """Return the annotated boxes of a CSV with the columns image, x0, y0, x1, y1 and, for whole objects, class.
 
+    Args:
+        file: the CSV.
+        images: folder that its names of pictures start from; `Truth` has each as `name_in` has it.
+
     Raises:
-        IllumiganError: the file cannot be read, lacks a column or holds a box that cannot be.
+        IllumiganError: the file cannot be read, lacks a column, or a row has no box that can be, no picture or no
+            class.
     """
     boxes: dict[str, list[list[float]]] = {}
     classes: dict[str, list[str]] = {}
@@ -61,9 +67,11 @@ def read_truth(file: Path) -> Truth:
             if lacking:
                 raise IllumiganError(f"{file} lacks the column {lacking[0]}; it needs image, {', '.join(CORNERS)}.")
             for row in table:
-                corners = read_corners(row, f"{file}, line {table.line_num}")
-                boxes.setdefault(row["image"], []).append(corners)
-                classes.setdefault(row["image"], []).append(row.get("class") or "")
+                place = f"{file}, line {table.line_num}"
+                corners = read_corners(row, place)
+                name = name_in(images, read_word(row, "image", place))
+                boxes.setdefault(name, []).append(corners)
+                classes.setdefault(name, []).append(read_word(row, "class", place) if "class" in columns else "")
     except UnicodeDecodeError as error:
         raise IllumiganError(f"{file} is no text in UTF-8; give a table of boxes, saved as a CSV in UTF-8.") from error
     except (OSError, csv.Error) as error:
@@ -73,11 +81,24 @@ def read_truth(file: Path) -> Truth:
     return Truth({name: np.array(corners) for name, corners in boxes.items()}, classes, "class" in columns)
 
 
-def read_corners(row: dict[str, str], place: str) -> list[float]:
+def read_word(row: dict[str, str | None], column: str, place: str) -> str:
+    """Return what a row has in a column; raises IllumiganError, naming the place, if that is nothing."""
+    word = (row[column] or "").strip()
+    if not word:
+        raise IllumiganError(f"{place} has nothing in the column {column}; fill it in, or leave out the row.")
+    return word
+
+
+def name_in(images: Path, name: str) -> str:
+    """Return the name of a picture as seen from a folder: of all paths to one file the same, a.png for ./a.png."""
+    return os.path.relpath(images / name, images)
+
+
+def read_corners(row: dict[str, str | None], place: str) -> list[float]:
     """Return left, top, right and bottom of a box; raises IllumiganError, naming the place, if they make none."""
     try:
-        left, top, right, bottom = (float(row[corner]) for corner in CORNERS)
-    except (TypeError, ValueError):
+        left, top, right, bottom = (float(row[corner] or "") for corner in CORNERS)
+    except ValueError:
         left = top = right = bottom = np.nan
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise IllumiganError(f"{place} is no box; x0 < x1 and y0 < y1 must be shares of width and height, 0 to 1.")
@@ -91,7 +112,7 @@ def annotated_frames(
 
     Args:
         images: folder of pictures.
-        truth: what `read_truth` read; None takes every picture of the folder, with nothing annotated.
+        truth: what `read_truth` read of these images; None takes every picture of the folder, with nothing annotated.
         frames: CSV with a column image and others to choose by; None takes all.
         where: which of its rows to take, as `names_where` reads it.
         fold: its column that says which part of a cross-validation a picture belongs to.
@@ -105,11 +126,12 @@ def annotated_frames(
         raise IllumiganError("--where and --fold choose rows of a table; name it, such as --frames frames.csv.")
     names = sorted(truth.boxes) if truth else sorted(path.name for path in images.iterdir() if path.is_file())
     if frames is not None and where:
-        chosen = names_where(frames, where)
+        chosen = {name_in(images, name) for name in names_where(frames, where)}
         names = [name for name in names if name in chosen]
         if not names:
             raise IllumiganError(f"No annotated picture has {where} in {frames}; choose other frames.")
-    folds = read_column(frames, fold) if frames is not None and fold else {}
+    parts = read_column(frames, fold) if frames is not None and fold else {}
+    folds = {name_in(images, name): part for name, part in parts.items()}
     missing = [name for name in names if not (images / name).is_file()]
     there = [name for name in names if name not in set(missing)]
     if not names:
@@ -128,5 +150,5 @@ def annotated(images: Path, name: str, truth: Truth | None, fold: str) -> Annota
     if truth is None:
         return AnnotatedFrame(images / name, None, np.zeros(0, bool), fold)
     labels: Iterable[str] = truth.classes[name]
-    counts = [label in VEHICLES if truth.whole else True for label in labels]
+    counts = [label.lower() in VEHICLES if truth.whole else True for label in labels]
     return AnnotatedFrame(images / name, truth.boxes[name], np.array(counts), fold)

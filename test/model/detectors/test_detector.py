@@ -3,6 +3,8 @@
 The frame is 192 x 96 and the input 96 x 96: the frame is halved, and padded by 24 above where a family centres it.
 """
 
+import re
+
 import numpy as np
 import onnx
 import pytest
@@ -99,6 +101,17 @@ def test_queries_may_come_in_one_output_and_boxes_as_shares(tmp_path):
     np.testing.assert_allclose(seen.boxes, [2 * BOX], atol=1e-3)
 
 
+def test_a_transposed_yolov8_is_told_from_a_yolox_by_the_number_of_names(tmp_path):
+    answer = [rows(CELLS, as_centre(CENTRED), (4 + CAR, 0.8), columns=84)]
+    detector = Detector(write_answer(tmp_path / "a.onnx", answer), threads=1)
+    assert detector.layout.name == "YOLOv8, transposed"
+    np.testing.assert_allclose(detector.detect(FRAME).boxes, [2 * BOX], atol=1e-3)
+    yolox = Detector(write_answer(tmp_path / "b.onnx", answer, names=str(list(NAMES[:79]))), threads=1)
+    assert yolox.layout.name == "YOLOX, decoded"
+    with pytest.raises(ModelError, match=r"with 1 x 189 x 84, as YOLOX, decoded does with 79 classes, but there are 2"):
+        Detector(write_answer(tmp_path / "c.onnx", answer, names="['car', 'tram']"), threads=1)
+
+
 def test_a_detector_of_other_classes_needs_their_names(tmp_path):
     answer = [rows(CELLS, as_centre(CENTRED), (5, 0.8), columns=6).transpose(0, 2, 1)]
     named = Detector(write_answer(tmp_path / "a.onnx", answer, names="{0: 'tram', 1: 'car'}"), threads=1)
@@ -124,6 +137,36 @@ def test_an_unknown_layout_is_refused_naming_its_shapes_and_those_known(tmp_path
         Detector(tmp_path / "nowhere.onnx")
     with pytest.raises(ModelError, match="is a folder and no detector; give an ONNX file"):
         Detector(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("answer", "names", "shapes"),
+    [
+        ([rows(300, [0, *CENTRED[:3]], (4, CENTRED[3]), (5, CAR), (6, 0.8), columns=7)], 80, "1 x 300 x 7"),
+        ([rows(300, [0, *CENTRED[:3]], (4, CENTRED[3]), (5, CAR), (6, 0.8), columns=7)], 3, "1 x 300 x 7"),
+        ([np.zeros((1, 84, CELLS + 1))], 80, "1 x 84 x 190"),
+        ([np.zeros((1, 4, CELLS))], 80, "1 x 4 x 189"),
+        ([np.float32(1).reshape(())], 80, "one number"),
+        ([SHARES[None, None].repeat(3, 1), 1 / (1 + np.exp(-LOGITS))], 80, "1 x 3 x 4, 1 x 3 x 80"),
+    ],
+)
+def test_what_only_looks_like_queries_is_refused(tmp_path, answer, names, shapes):
+    file = write_answer(tmp_path / "a.onnx", answer, names=str(list(NAMES[:names])))
+    with pytest.raises(ModelError, match=f"a picture of 96 x 96 with {shapes}; known are .* logits 1 x N x K"):
+        Detector(file, threads=1)
+
+
+def test_queries_of_four_classes_have_their_boxes_where_nothing_is_below_0(tmp_path):
+    for answer in ([LOGITS[:, :1, :4], SHARES[None, None]], [SHARES[None, None], LOGITS[:, :1, :4]]):
+        file = write_answer(tmp_path / "a.onnx", answer, names=str(list(NAMES[:4])))
+        np.testing.assert_allclose(Detector(file, threads=1).detect(FRAME).boxes, [2 * BOX], atol=1e-3)
+
+
+def test_labels_may_be_written_as_decimals_whatever_classes_a_frame_has(tmp_path):
+    labels, boxes, scores = LISTS
+    for answer in ([labels * 0.0, boxes, scores], [scores, boxes, labels * 0.0]):
+        seen = Detector(write_answer(tmp_path / "a.onnx", answer), threads=1).detect(FRAME)
+        assert (seen.classes.tolist(), seen.scores.tolist()) == ([PERSON], pytest.approx([0.8]))
 
 
 def test_a_network_without_a_picture_or_with_one_beyond_memory_is_refused(tmp_path):
@@ -153,6 +196,29 @@ def test_an_answer_that_is_no_number_does_not_say_that_nothing_is_there(tmp_path
     answer[:, rows_of] = np.nan
     with pytest.raises(ModelError, match="answers with something that is not a number"):
         Detector(write_answer(tmp_path / "a.onnx", [answer]), threads=1).detect(FRAME)
+
+
+@pytest.mark.parametrize("number", [80, -1, 2.5, 1e30, np.nan])
+def test_a_class_without_a_name_is_told_and_not_left_out(tmp_path, number, recwarn):
+    answer = rows(300, CENTRED, (4, 0.8), (5, number), columns=6)
+    detector = Detector(write_answer(tmp_path / "a.onnx", [answer]), threads=1)
+    sentence = f"a.onnx answers with the class number {number:g}, but the number of its names is 80, counted from 0; "
+    with pytest.raises(ModelError, match=re.escape(sentence)):
+        detector.detect(FRAME)
+    assert not recwarn.list
+    assert not len(detector.detect(FRAME, threshold=0.9))
+
+
+def test_rows_that_only_fill_the_answer_up_say_nothing(tmp_path, recwarn):
+    answer = rows(300, CENTRED / SIDE, (4, 0.8), (5, CAR), columns=6)
+    answer[0, 6:, 5] = -1
+    answer[0, 6:, :4] = np.inf, -np.inf, -np.inf, np.inf
+    seen = Detector(write_answer(tmp_path / "a.onnx", [answer]), threads=1).detect(FRAME, threshold=0)
+    np.testing.assert_allclose(seen.boxes, [2 * BOX], atol=1e-3)
+    sure = LOGITS[:, :1] * 10
+    seen = Detector(write_answer(tmp_path / "b.onnx", [sure, SHARES[None, None]]), threads=1).detect(FRAME)
+    assert len(seen) == 1
+    assert not recwarn.list
 
 
 def bright(*lamps):
@@ -186,7 +252,7 @@ def test_of_overlapping_boxes_of_one_class_the_best_stays(write_detector, tmp_pa
 
 def test_detections_are_chosen_by_name_and_score():
     seen = Detections(np.zeros((3, 4)), np.array([0.2, 0.5, 0.9]), np.array([CAR, CAR, PERSON]), NAMES)
-    assert seen.of("car").above(0.3).scores.tolist() == [0.5]
+    assert seen.of("car").above(0.3).scores.tolist() == seen.of("Car").above(0.3).scores.tolist() == [0.5]
 
 
 def test_classes_are_known_by_name():

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from support import commands
 
@@ -183,6 +184,10 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video, detector_fi
     with BagWriter(bag) as writer:
         writer.add_topic("/camera_info", CAMERA_INFO)
         writer.write("/camera_info", 1, camera_info_cdr(WIDTH, HEIGHT, 1))
+    (folder / "bikes.csv").write_text(f"image,class,x0,y0,x1,y1\n0,bike,{TRUTH}\n")
+    animals = onnx.load(detector_file)
+    onnx.helper.set_model_props(animals, {"names": str([f"animal {number}" for number in range(80)])})
+    onnx.save(animals, folder / "animals.onnx")
     (folder / "empty").mkdir()
     cv2.imwrite(str(folder / "photo.png"), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     (folder / "other.csv").write_text(f"image,class,x0,y0,x1,y1\nelsewhere.png,car,{TRUTH}\n")
@@ -197,6 +202,14 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(folder, video, detector_fi
         ((folder / "missing.mp4",), "There is no bag or video"),
         ((video, "--truth", folder / "other.csv", *BARE), "name one with --detector"),
         ((video, "--truth", folder / "other.csv", "--detector", detector_file), "The truth has no frame of drive.mp4"),
+        (
+            (video, "--truth", folder / "other.csv", "--detector", folder / "animals.onnx"),
+            "animals.onnx knows none of the classes car, bus, truck, which are looked for, but animal 0, animal 1",
+        ),
+        (
+            (video, "--truth", folder / "bikes.csv", "--detector", detector_file, "--no-baselines"),
+            "The truth has no car, bus, truck in the measured frames of drive.mp4; choose one that has.",
+        ),
         ((video, "--megabytes", 0.01, *BARE), "with a single moment"),
         ((video, "--out", folder / "nowhere" / "page.html"), "cannot be written"),
         ((video, "--out", video), "is the input itself"),

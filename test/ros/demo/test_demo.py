@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from support.commands import COMMAND, error, illumigan
 
@@ -207,6 +208,7 @@ def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wis
         (["--bag", "nowhere"], "There is no bag or video nowhere."),
         (["--video", "nowhere.mp4"], "There is no bag or video nowhere.mp4."),
         (["--bag", "a", "--video", "b"], "Choose one of --bag and --video."),
+        (["--seconds", "1e308"], "--seconds must be a number above 0 (from 0.000001 to 1000000), not 1e+308."),
         (["--size", "big"], "--size must look like 1280x720"),
         (["--model", "no_such_model"], "no_such_model"),
         (["--detector", "no_such_detector"], "There is no detector no_such_detector"),
@@ -214,6 +216,15 @@ def test_a_demo_that_is_stopped_leaves_no_process_behind(long_bag, tmp_path, wis
 )
 def test_wishes_that_cannot_be_met_are_one_sentence(tmp_path, arguments, sentence):
     assert sentence in error("demo", "--out", tmp_path / "out", *arguments)
+
+
+def test_a_detector_that_knows_nothing_that_is_shown_is_refused_before_anything_is_played(tmp_path, detector_file):
+    animals = onnx.load(detector_file)
+    onnx.helper.set_model_props(animals, {"names": str([f"animal {number}" for number in range(80)])})
+    onnx.save(animals, tmp_path / "animals.onnx")
+    sentence = error("demo", "--out", tmp_path / "out", "--detector", tmp_path / "animals.onnx")
+    assert "animals.onnx knows none of the classes person, bicycle, car" in sentence
+    assert not (tmp_path / "out").exists()
 
 
 def test_files_of_others_are_never_cleared_away(long_bag, tmp_path):

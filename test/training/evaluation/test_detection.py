@@ -9,10 +9,12 @@ import shutil
 
 import cv2
 import numpy as np
+import onnx
 import pytest
 from skimage import data
-from support.commands import illumigan
+from support.commands import error, illumigan, run_here
 
+from illumigan_model.detectors.coco import NAMES
 from illumigan_model.detectors.detector import Detector
 from illumigan_model.errors import IllumiganError
 from illumigan_ros.commands.evaluate_detection import parse_folds
@@ -84,6 +86,14 @@ def drive(tmp_path):
 
 def seen_by(detector, frames, methods, **options):
     return watch(frames, methods, [detector], **{"plates": True, **options})
+
+
+def renamed(detector_file, path, *names):
+    """Write the detector with other names for its classes."""
+    model = onnx.load(detector_file)
+    onnx.helper.set_model_props(model, {"names": str(names)})
+    onnx.save(model, path)
+    return path
 
 
 @pytest.fixture
@@ -200,8 +210,62 @@ def test_several_detectors_come_in_one_table_with_their_mean(detector, detector_
     ]  # fmt: skip
     same = [row.gain for row in rows if (row.group, row.method) == ("all", "doubled")]
     assert same[0] == same[1] == same[2]
-    with pytest.raises(IllumiganError, match="same file name"):
-        watch(frames, {"raw": as_it_is}, [detector, detector], plates=True)
+
+
+def test_detectors_of_one_name_are_refused_before_any_is_loaded(drive, detector_file):
+    damaged = drive / detector_file.name
+    damaged.write_bytes(b"no network")
+    sentence = error(
+        *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
+        *("--detector", detector_file, "--detector", damaged),
+    )
+    assert "Two detectors have the same file name" in sentence
+
+
+def test_vehicles_are_known_by_name_in_any_case_and_a_detector_that_knows_none_is_refused(detector_file, drive):
+    shouting = Detector(renamed(detector_file, drive / "shouting.onnx", *(name.upper() for name in NAMES)), threads=1)
+    frames, _ = annotated_frames(drive / "drive", read_truth(drive / "plates.csv"))
+    assert summarise(seen_by(shouting, frames, {"raw": as_it_is}))[0].score.value > 0
+    animals = renamed(detector_file, drive / "animals.onnx", *(f"animal {number}" for number in range(80)))
+    sentence = error(
+        *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
+        *("--detector", detector_file, "--detector", animals),
+    )
+    assert "animals.onnx knows none of the classes car, bus, truck, which are looked for, but animal 0, " in sentence
+
+
+def test_a_detector_that_is_sure_of_nothing_is_told_and_the_others_count_without_it(detector_file, drive):
+    blind = renamed(detector_file, drive / "blind.onnx", *("car" if name == "cat" else f"no {name}" for name in NAMES))
+    how = ("evaluate-detection", "--images", drive / "drive", "--model", "curve_grid", "--detector", blind)
+    assert "blind.onnx is sure of no car, bus, truck in the pictures, so nothing can be taken for true" in error(*how)
+    code, output, errors = run_here(*how, "--detector", detector_file, "--out", drive / "report")
+    assert code == 2
+    assert "not in the table, as sure of nothing in the pictures: blind.onnx." in output and MEAN not in output
+    assert "error: blind.onnx, sure of nothing in the pictures, was left out; the numbers are of bright.onnx." in errors
+    rows = list(csv.DictReader((drive / "report" / "table.csv").open()))
+    assert {row["detector"] for row in rows} == {detector_file.name}
+
+
+def test_where_no_picture_with_a_vehicle_can_be_read_the_first_that_cannot_is_named(detector_file, drive):
+    (drive / "boxes.csv").write_text("image,class,x0,y0,x1,y1\nday.png,bike,0,0,1,1\nlit.png,car,0,0,1,1\n")
+    (drive / "drive" / "lit.png").write_bytes(b"not a picture")
+    sentence = error(
+        *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "boxes.csv"),
+        *("--detector", detector_file),
+    )
+    assert "No picture with a box of a class car, bus, truck can be read: " in sentence and "lit.png is dam" in sentence
+
+
+def test_a_picture_that_is_too_small_is_named(detector_file, drive):
+    cv2.imwrite(str(drive / "drive" / "tiny.png"), np.zeros((12, 12, 3), np.uint8))
+    (drive / "plates.csv").write_text("image,x0,y0,x1,y1\nlit.png,0,0,1,1\ntiny.png,0,0,1,1\n")
+    output = illumigan(
+        *("evaluate-detection", "--images", drive / "drive", "--truth", drive / "plates.csv"),
+        *("--detector", detector_file),
+        code=2,
+    )
+    (told,) = [line for line in output.splitlines() if line.startswith("left out: ")]
+    assert "tiny.png: A frame must be at least 16 x 16 pixels" in told
 
 
 def test_a_cross_validated_method_sees_each_fold_through_its_own_weights(detector, drive):
@@ -352,6 +416,44 @@ def test_a_plate_that_is_no_box_is_named_by_its_line(tmp_path, row):
     (tmp_path / "plates.csv").write_text(f"image,x0,y0,x1,y1\nlit.png,0,0,1,1\n{row}\n")
     with pytest.raises(IllumiganError, match="line 3 is no box"):
         read_truth(tmp_path / "plates.csv")
+
+
+@pytest.mark.parametrize(
+    ("table", "sentence"),
+    [
+        ("x0,y0,x1,y1,image\n0,0,1,1,a.png\n0,0,1,1", "line 3 has nothing in the column image"),
+        ("image,x0,y0,x1,y1\na.png,0,0,1,1\n ,0,0,1,1", "line 3 has nothing in the column image"),
+        ("image,x0,y0,x1,y1,class\na.png,0,0,1,1,car\na.png,0,0,1,1", "line 3 has nothing in the column class"),
+        ("image,x0,y0,x1,y1,class\na.png,0,0,1,1,car\na.png,0,0,1,1, ", "line 3 has nothing in the column class"),
+    ],
+)
+def test_a_row_that_lacks_its_picture_or_class_is_named_by_its_line(tmp_path, table, sentence):
+    (tmp_path / "boxes.csv").write_text(table)
+    with pytest.raises(IllumiganError, match=sentence):
+        read_truth(tmp_path / "boxes.csv")
+
+
+def test_spaces_around_values_and_the_case_of_classes_do_not_matter(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), night())
+    (tmp_path / "boxes.csv").write_text(
+        "image, class, x0, y0, x1, y1\n a.png , car , 0, 0, 1, 1\na.png,Car,0,0,.5,1\na.png,bike,0,0,1,.5\n"
+    )
+    (frame,), missing = annotated_frames(tmp_path, read_truth(tmp_path / "boxes.csv", tmp_path))
+    assert (frame.path.name, frame.counts.tolist(), missing) == ("a.png", [True, True, False], [])
+
+
+def test_a_picture_is_one_frame_however_its_path_is_written(tmp_path, monkeypatch):
+    folder = tmp_path / "drive"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), night())
+    names = ["a.png", "./a.png", "../drive/a.png", folder / "a.png"]
+    (tmp_path / "plates.csv").write_text("\n".join(["image,x0,y0,x1,y1", *(f"{name},0,0,1,1" for name in names)]))
+    (tmp_path / "frames.csv").write_text("image,ride\n./a.png , 3\n")
+    monkeypatch.chdir(tmp_path)
+    for images in (folder, folder.relative_to(tmp_path)):
+        truth = read_truth(tmp_path / "plates.csv", images)
+        (frame,), missing = annotated_frames(images, truth, tmp_path / "frames.csv", "ride=3", "ride")
+        assert (len(frame.boxes), frame.fold, missing) == (len(names), "3", [])
 
 
 def test_tables_as_spreadsheets_save_them_are_read_or_refused_for_what_they_are(tmp_path):

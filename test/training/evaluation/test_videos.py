@@ -5,6 +5,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
+from support.commands import error
 
 from illumigan_model.errors import FrameError
 from illumigan_ros.commands.main import main
@@ -129,6 +130,20 @@ def test_an_option_that_would_do_nothing_is_refused(clips, monkeypatch, capsys, 
     monkeypatch.setattr(sys, "argv", ["illumigan", "evaluate-video", *arguments])
     main_exits(2)
     assert capsys.readouterr().err == f"error: {sentence}\n"
+
+
+@pytest.mark.parametrize("option", ["--seconds", "--noise"])
+@pytest.mark.parametrize("number", ["0", "nan", "inf", "1e+18", "1e+30", "1e+308", "1e-300"])
+def test_a_number_beyond_all_use_is_one_sentence(option, number):
+    assert error("evaluate-video", "--size", "64x48", option, number) == (
+        f"error: {option} must be a number above 0 (from 0.000001 to 1000000), not {number}."
+    )
+
+
+def test_the_most_noise_that_can_be_asked_for_is_measured(recwarn):
+    (frame,) = drive_frames(64, 48, 1 / 30, 1e6, still=True)
+    assert frame.bgr.std() > 50
+    assert not recwarn.list
 
 
 def main_exits(code):
