@@ -4,8 +4,7 @@ Each pixel's luminance is a running mean over time, as long as nothing moves the
 the second frame, 1/3 in the third, and so on down to a sixth. Where the mean of the nine pixels around departs from the
 past by more than noise can explain, something has moved, and the new frame counts alone; in between, its share grows
 with the square of the departure. The mean of 3 x 9 pixels needs to depart by half as much: it shows large things that
-are hardly brighter or darker than what is behind them, such as a pedestrian. A single pixel needs to depart by three
-times as much: a far lamp is no larger. Where the light of the whole picture
+are hardly brighter or darker than what is behind them, such as a pedestrian. Where the light of the whole picture
 changes, the past changes with it. A recursive temporal filter with motion detection, as in Dubois and Sabri, "Noise
 reduction in image sequences using motion-compensated temporal filtering" (IEEE Trans. Communications, 1984), without
 motion compensation. The filter itself is part of the fused pass.
@@ -25,7 +24,6 @@ from illumigan_model.frames.succession import LONGEST_GAP, SPOILT
 LONGEST_MEMORY = 6  # frames whose mean is taken where nothing moves
 MOTION = 2.5  # standard deviations of the noise by which the mean of nine pixels departs where something moves
 WIDE_MOTION = 1.25  # and by which that of 3 x 9 pixels does
-LONE_MOTION = 8.0  # and by which a single one does
 LEAST_NOISE = 0.5  # levels; what rounding and codecs do to a frame without noise
 
 
@@ -34,8 +32,8 @@ class Recall(NamedTuple):
 
     `past` is the luminance so far, `present` receives what the next frame will find: uint16 H x W, in 1/256 of a level.
     `fade` is by how many levels the whole picture has become lighter. `reach` is how far, in levels of black, the mean
-    of nine pixels must depart for the new frame to count alone; that of 3 x 9 is multiplied by `keen` before, a single
-    one by `lone`. `least` is its share where they do not depart at all, 0..1.
+    of nine pixels must depart for the new frame to count alone; that of 3 x 9 is multiplied by `keen` before. `least`
+    is its share where they do not depart at all, 0..1.
     """
 
     past: np.ndarray
@@ -43,7 +41,6 @@ class Recall(NamedTuple):
     fade: float
     reach: float
     keen: float
-    lone: float
     least: float
 
 
@@ -110,8 +107,8 @@ class PastLuminance:
         fade = common_change(lights - self._seen)
         self._next_seen = lights
         memory = 1 + strength * (min(self._frames + 1, LONGEST_MEMORY) - 1)
-        reach, keen, lone = MOTION * max(sigma, LEAST_NOISE), MOTION / WIDE_MOTION, MOTION / LONE_MOTION
-        return Recall(self._past, self._present, fade, reach, keen, lone, 1 / memory)
+        reach, keen = MOTION * max(sigma, LEAST_NOISE), MOTION / WIDE_MOTION
+        return Recall(self._past, self._present, fade, reach, keen, 1 / memory)
 
     def accept(self) -> None:
         """Take what `recall` gave for `present` as the past of the next frame."""

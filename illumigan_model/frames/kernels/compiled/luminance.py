@@ -80,7 +80,6 @@ def join(
     lower: int,
     reach: np.float32,
     keen: np.float32,
-    lone: np.float32,
     least: np.float32,
     sums: np.ndarray,
     fresh: np.ndarray,
@@ -90,8 +89,8 @@ def join(
 ) -> None:
     """Join row `at` with the past, in place; writes which share of each pixel is new, and the past of the next frame.
 
-    A pixel has moved as far as the mean of the nine around it departs from the past, `keen` times that of the 3 x 9, or
-    `lone` times itself, whichever is most.
+    A pixel has moved as far as the mean of the nine around it departs from the past, or `keen` times that of the
+    3 x 9, whichever is more.
     """
     width = present.shape[1]
     for x in range(width + 2 * SIDE):
@@ -102,12 +101,11 @@ def join(
         nine = sums[MARGIN - 1 + x] + sums[MARGIN + x] + sums[MARGIN + 1 + x]
         left = sums[MARGIN - 4 + x] + sums[MARGIN - 3 + x] + sums[MARGIN - 2 + x]
         right = sums[MARGIN + 2 + x] + sums[MARGIN + 3 + x] + sums[MARGIN + 4 + x]
-        away = lines[here, MARGIN + x]
-        near, wide, single = nine * F(1 / 9), (left + nine + right) * (keen * F(1 / 27)), away * lone
+        near, wide = nine * F(1 / 9), (left + nine + right) * (keen * F(1 / 27))
         limit = reach * fma(own, F(-1 / 255), F(1))
-        share = min(max(max(near * near, wide * wide, single * single) / fma(limit, limit, F(1e-6)), least), F(1))
+        share = min(max(max(near * near, wide * wide) / fma(limit, limit, F(1e-6)), least), F(1))
         fresh[n, x] = share
-        own = fma(-away, F(1) - share, own)
+        own = fma(-lines[here, MARGIN + x], F(1) - share, own)
         luma[at, MARGIN + x] = own
         present[y, x] = np.uint16(min(max(np.int32(own * F(256) + F(0.5)), np.int32(0)), np.int32(65280)))
     repeat_ends(luma, at, width)
@@ -121,7 +119,7 @@ def follow(
 
     `fresh`, float32 n x P, is written: which share of each pixel is new; `lines`, float32 5 x Q, is scratch.
     """
-    past, present, fade, reach, keen, lone, least = recall
+    past, present, fade, reach, keen, least = recall
     end, count, width = frame.shape[0] - 1, fresh.shape[0], past.shape[1]
     top, bottom = max(first - 2, 0), min(first + count + 1, end)
     beyond, unkept = np.empty((1, luma.shape[1]), np.float32), np.empty((1, width), np.uint16)
@@ -134,7 +132,7 @@ def follow(
                 depart(frame, y, past, F(fade), beyond, 0, lines, y % 3)
         q = y - 1  # the row whose neighbours are known now
         if top <= q <= bottom:
-            around = (lines, max(q - 1, 0) % 3, q % 3, min(q + 1, end) % 3, F(reach), F(keen), F(lone), F(least), sums)
+            around = (lines, max(q - 1, 0) % 3, q % 3, min(q + 1, end) % 3, F(reach), F(keen), F(least), sums)
             if first <= q < first + count:
                 join(luma, q - first + 2, *around, fresh, q - first, present, q)
             else:

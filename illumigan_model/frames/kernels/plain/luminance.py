@@ -47,7 +47,7 @@ def follow(
     near, wide = (cv2.boxFilter(around, -1, (width, 3))[1:-1, SIDE:-SIDE] for width in (3, 2 * SIDE + 1))
     here, away = here[1:-1], away[1:-1]
     limit = recall.reach * (1 - here / 255)
-    departure = np.maximum.reduce([np.abs(near), recall.keen * np.abs(wide), recall.lone * np.abs(away)])
+    departure = np.maximum(np.abs(near), recall.keen * np.abs(wide))
     share = np.clip(departure**2 / (limit * limit + 1e-6), recall.least, 1).astype(np.float32)
     here -= away * (1 - share)
     write(here, luma, top - first + EDGE)
