@@ -77,8 +77,10 @@ def recognise(outputs: Sequence[np.ndarray], height_width: tuple[int, int], name
     same = len({shape[1] for shape in shapes}) == 1
     if len(shapes) == 3 and same and columns == [0, 0, 4]:
         return Layout("three lists", None, read_three_lists, padding=0, overlapping=False)
-    if len(shapes) == 2 and same and columns[0] == 4 and not are_probabilities(boxes_and_logits(outputs)[1]):
-        return Layout("queries", columns[1], read_queries, padding=0, overlapping=False)
+    if len(shapes) == 2 and same and 4 in columns and 0 not in columns:
+        logits = boxes_and_logits(outputs)[1]
+        if not are_probabilities(logits):
+            return Layout("queries", logits.shape[1], read_queries, padding=0, overlapping=False)
     rows = [(height_width[0] // stride) * (height_width[1] // stride) for stride in STRIDES]
     by_scores = [shape for shape in shapes if len(shape) == 3 and shape[2] != 4 * NANODET_BINS]
     if len(shapes) == 6 and len(by_scores) == 3 and sorted(shape[1] for shape in shapes) == sorted(2 * rows):
@@ -98,9 +100,10 @@ def recognise_single(output: np.ndarray, count: int, names: int) -> Layout | Non
         return Layout("YOLOv5", columns - 5, read_objects)
     if columns == count and rows > 4:
         return Layout("YOLOv8", rows - 4, read_yolov8)
-    if columns == 6:
+    are_queries = columns == 4 + names and rows < count and not (output[:, :, 4:] > 1).any()
+    if columns == 6 and not (are_queries and (output[:, :, 5] % 1 != 0).any()):  # else that of two is no class number
         return Layout("end to end", None, read_end_to_end, overlapping=False)
-    if columns == 4 + names and rows < count and not (output[:, :, 4:] > 1).any():
+    if are_queries:
         return Layout("queries", names, read_transposed_yolov8, padding=0, overlapping=False)
     return None
 
@@ -108,7 +111,7 @@ def recognise_single(output: np.ndarray, count: int, names: int) -> Layout | Non
 def recognise_rows(output: np.ndarray, names: int) -> Layout | None:
     """Return the layout of a single output, 1 x cells x A, for so many names."""
     columns = output.shape[2]
-    if columns == 4 + names:
+    if columns == 4 + names and (output[0, :, 2:4] >= 0).all():  # else YOLOX's logarithms of sizes
         return Layout("YOLOv8, transposed", names, read_transposed_yolov8)
     if columns == 5:
         return None
@@ -201,7 +204,8 @@ def read_queries(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -
 
 def boxes_and_logits(outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return boxes, N x 4, and logits, N x K, in this order; of four classes, logits are what goes below 0."""
-    return sorted((output[0] for output in outputs), key=lambda output: (output.shape[1], output.min(initial=0) < 0))
+    both = (output[0] for output in outputs)
+    return sorted(both, key=lambda output: (output.shape[1] != 4, output.min(initial=0) < 0))
 
 
 def read_nanodet(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:

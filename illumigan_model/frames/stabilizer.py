@@ -12,8 +12,8 @@ from illumigan_model.frames.succession import SPOILT
 CALM_SECONDS = 0.3
 STEADY_SECONDS = 3.0  # for what shows at once where it changes
 NIGHT_LUMA, DAY_LUMA = 0.3, 0.37
-AGES = "ages"
-"""Name of the ages in what is remembered, one for each value before it."""
+AGE = "age of "
+"""Before a value's name, that of its age in what is remembered."""
 
 
 class Stabilizer:
@@ -31,13 +31,14 @@ class Stabilizer:
 
     def memory(self) -> dict[str, np.ndarray]:
         """Return what is remembered, for `remember`; the arrays are copies."""
-        ages = np.array([self._ages[name] for name in self._values])
-        return {**{name: value.copy() for name, value in self._values.items()}, AGES: ages}
+        ages = {AGE + name: np.array(self._ages[name]) for name in self._values}
+        return {**{name: value.copy() for name, value in self._values.items()}, **ages}
 
     def remember(self, memory: Mapping[str, np.ndarray]) -> None:
         """Go on where another one was, by what its `memory` returned."""
-        self._values = {name: value.astype(np.float32) for name, value in memory.items() if name != AGES}
-        self._ages = dict(zip(self._values, memory[AGES].astype(float).tolist(), strict=True))
+        values = {name: value for name, value in memory.items() if not name.startswith(AGE)}
+        self._ages = {name: memory[AGE + name].astype(float).item() for name in values}
+        self._values = {name: value.astype(np.float32) for name, value in values.items()}
 
     def begin(self, gap: float | None) -> None:
         """Go on to a frame that was taken so many seconds after the one before; None forgets the past.
@@ -46,7 +47,7 @@ class Stabilizer:
             gap: above 0, as from `Succession.follow`.
         """
         if gap is None:
-            self._values.clear()
+            self._forget()
         else:
             self._ages = {name: self._ages[name] + gap for name in self._values}
 
@@ -74,7 +75,11 @@ class Stabilizer:
         """Forget the past, where there is one: what came of it is unusable, although it consists of numbers."""
         if self._values:
             self._restarts[SPOILT] += 1
+        self._forget()
+
+    def _forget(self) -> None:
         self._values.clear()
+        self._ages.clear()
 
 
 def night_share(luma: float) -> float:

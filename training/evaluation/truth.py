@@ -90,8 +90,9 @@ def read_word(row: dict[str, str | None], column: str, place: str) -> str:
 
 
 def name_in(images: Path, name: str) -> str:
-    """Return the name of a picture as seen from a folder: of all paths to one file the same, a.png for ./a.png."""
-    return os.path.relpath(images / name, images)
+    """Return the name of a picture as seen from a folder, a.png for ./a.png: of all paths to one place the same."""
+    path = images / name
+    return os.path.relpath(path.parent.resolve() / path.name, images.resolve())
 
 
 def read_corners(row: dict[str, str | None], place: str) -> list[float]:
@@ -103,6 +104,14 @@ def read_corners(row: dict[str, str | None], place: str) -> list[float]:
     if not (0 <= left < right <= 1 and 0 <= top < bottom <= 1):
         raise IllumiganError(f"{place} is no box; x0 < x1 and y0 < y1 must be shares of width and height, 0 to 1.")
     return [left, top, right, bottom]
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a path is that of a file; no file has a name that is too long."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def annotated_frames(
@@ -132,7 +141,7 @@ def annotated_frames(
             raise IllumiganError(f"No annotated picture has {where} in {frames}; choose other frames.")
     parts = read_column(frames, fold) if frames is not None and fold else {}
     folds = {name_in(images, name): part for name, part in parts.items()}
-    missing = [name for name in names if not (images / name).is_file()]
+    missing = [name for name in names if not is_there(images / name)]
     there = [name for name in names if name not in set(missing)]
     if not names:
         raise FrameError(f"{images} holds no pictures.")

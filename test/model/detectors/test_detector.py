@@ -156,10 +156,29 @@ def test_what_only_looks_like_queries_is_refused(tmp_path, answer, names, shapes
         Detector(file, threads=1)
 
 
-def test_queries_of_four_classes_have_their_boxes_where_nothing_is_below_0(tmp_path):
-    for answer in ([LOGITS[:, :1, :4], SHARES[None, None]], [SHARES[None, None], LOGITS[:, :1, :4]]):
-        file = write_answer(tmp_path / "a.onnx", answer, names=str(list(NAMES[:4])))
-        np.testing.assert_allclose(Detector(file, threads=1).detect(FRAME).boxes, [2 * BOX], atol=1e-3)
+@pytest.mark.parametrize("classes", [1, 2, 3, 4, 5])
+def test_queries_of_few_classes_are_read_in_either_order(tmp_path, classes):
+    logits, boxes = LOGITS[:, :1, CAR : CAR + classes], SHARES[None, None]
+    for answer in ([logits, boxes], [boxes, logits]):
+        file = write_answer(tmp_path / "a.onnx", answer, names=str(["car", *NAMES[: classes - 1]]))
+        np.testing.assert_allclose(Detector(file, threads=1).detect(FRAME).of("car").boxes, [2 * BOX], atol=1e-3)
+
+
+def test_queries_of_two_classes_in_one_output_are_told_from_class_numbers(tmp_path):
+    joint = rows(20, SHARES, (4, 0.1), (5, 0.8), columns=6)
+    ends = rows(20, CENTRED, (4, 0.8), (5, 1), columns=6)
+    for answer, layout in ((joint, "queries"), (ends, "end to end")):
+        detector = Detector(write_answer(tmp_path / "a.onnx", [answer], names="['tram', 'car']"), threads=1)
+        assert detector.layout.name == layout
+        seen = detector.detect(FRAME).of("car")
+        np.testing.assert_allclose(seen.boxes, [2 * BOX], atol=1e-3)
+        np.testing.assert_allclose(seen.scores, [0.8], atol=1e-5)
+
+
+def test_a_raw_yolox_of_one_class_fewer_than_names_is_no_transposed_yolov8(tmp_path):
+    answer = rows(CELLS, [0, 0, -1, -1], (4, 0.9), (5, 0.9), columns=6)
+    with pytest.raises(ModelError, match="as YOLOX does with 1 classes, but there are 2 names"):
+        Detector(write_answer(tmp_path / "a.onnx", [answer], names="['background', 'car']"), threads=1)
 
 
 def test_labels_may_be_written_as_decimals_whatever_classes_a_frame_has(tmp_path):

@@ -41,6 +41,21 @@ def test_a_value_that_was_left_out_for_a_while_has_been_forgotten_as_far(stabili
     assert follow(stabilizer, 0) < 0.01
 
 
+@pytest.mark.parametrize("age", [np.nan, -np.inf])
+def test_an_age_of_no_number_drops_its_value_and_is_counted_once(age):
+    restarts = Counter()
+    stabilizer = Stabilizer(restarts)
+    memory = {name: np.zeros(2, np.float32) for name in ("value", "other")}
+    ages = {"age of value": np.array(age), "age of other": np.array(0.0)}
+    stabilizer.remember({**ages, **memory})
+    assert follow(stabilizer, [1, 2]).tolist() == [1, 2]
+    assert 0 < stabilizer.smooth("other", np.ones(2, np.float32))[0] < 0.2
+    assert restarts[SPOILT] == 1
+    stabilizer.remember({**ages, **memory})
+    assert follow(stabilizer, [1, 2], gap=None).tolist() == [1, 2]
+    assert restarts[SPOILT] == 1
+
+
 @pytest.mark.parametrize("nonsense", [np.nan, np.inf, -np.inf])
 def test_a_memory_that_is_no_number_any_more_is_dropped_and_counted(nonsense):
     restarts = Counter()
@@ -56,7 +71,7 @@ def test_a_memory_that_is_no_number_any_more_is_dropped_and_counted(nonsense):
 def test_a_memory_of_another_shape_is_dropped_and_counted():
     restarts = Counter()
     stabilizer = Stabilizer(restarts)
-    stabilizer.remember({"value": np.zeros(4, np.float32), "ages": np.zeros(1)})
+    stabilizer.remember({"value": np.zeros(4, np.float32), "age of value": np.zeros(())})
     assert follow(stabilizer, [0.25, 0.5]).tolist() == [0.25, 0.5]
     assert restarts[SPOILT] == 1
 

@@ -446,14 +446,25 @@ def test_a_picture_is_one_frame_however_its_path_is_written(tmp_path, monkeypatc
     folder = tmp_path / "drive"
     folder.mkdir()
     cv2.imwrite(str(folder / "a.png"), night())
-    names = ["a.png", "./a.png", "../drive/a.png", folder / "a.png"]
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "link").symlink_to(folder)
+    (tmp_path / "elsewhere" / "link").symlink_to(folder)
+    through = ["../link/a.png", "../elsewhere/link/../drive/a.png", tmp_path / "link" / "a.png"]
+    names = ["a.png", "./a.png", "../drive/a.png", folder / "a.png", *through]
     (tmp_path / "plates.csv").write_text("\n".join(["image,x0,y0,x1,y1", *(f"{name},0,0,1,1" for name in names)]))
     (tmp_path / "frames.csv").write_text("image,ride\n./a.png , 3\n")
     monkeypatch.chdir(tmp_path)
-    for images in (folder, folder.relative_to(tmp_path)):
+    for images in (folder, folder.relative_to(tmp_path), tmp_path / "link"):
         truth = read_truth(tmp_path / "plates.csv", images)
         (frame,), missing = annotated_frames(images, truth, tmp_path / "frames.csv", "ride=3", "ride")
         assert (len(frame.boxes), frame.fold, missing) == (len(names), "3", [])
+
+
+def test_a_name_that_no_file_can_have_is_that_of_a_missing_picture(tmp_path):
+    cv2.imwrite(str(tmp_path / "a.png"), night())
+    (tmp_path / "plates.csv").write_text(f"image,x0,y0,x1,y1\na.png,0,0,1,1\n{'n' * 300}.png,0,0,1,1\n")
+    frames, missing = annotated_frames(tmp_path, read_truth(tmp_path / "plates.csv", tmp_path))
+    assert ([frame.path.name for frame in frames], missing) == (["a.png"], [f"{'n' * 300}.png"])
 
 
 def test_tables_as_spreadsheets_save_them_are_read_or_refused_for_what_they_are(tmp_path):
