@@ -434,8 +434,9 @@ def curve(
 
     `straight` is the share of the way to their first knot on which curves are no root.
     """
-    first, count, one, more = *span, RISES + span[2]
-    one, more = one + c * (KNOTS + 1), more + c * (KNOTS + 1)
+    first, count, begin = span
+    one = begin + c * (KNOTS + 1)
+    more = RISES + one
     a0, a1, a2, a3 = bends[2, one], bends[2, one + 1], bends[2, one + 2], bends[2, one + 3]
     a4, a5, a6, a = bends[2, one + 4], bends[2, one + 5], bends[2, one + 6], bends[2, one + 8]
     b0, b1, b2, b3 = bends[2, more], bends[2, more + 1], bends[2, more + 2], bends[2, more + 3]
@@ -464,8 +465,9 @@ def dark_curve(
     made: np.ndarray,
 ) -> None:
     """Write the same as `curve` of levels up to `DARK_BITS`."""
-    first, count, one, more = *span, RISES + span[2]
-    one, more = one + c * (KNOTS + 1), more + c * (KNOTS + 1)
+    first, count, begin = span
+    one = begin + c * (KNOTS + 1)
+    more = RISES + one
     a0, a1, a2, a3, a = bends[2, one], bends[2, one + 1], bends[2, one + 2], bends[2, one + 3], bends[2, one + 7]
     b0, b1, b2, b3, b = bends[2, more], bends[2, more + 1], bends[2, more + 2], bends[2, more + 3], bends[2, more + 7]
     steep = F(1) / (KNOT_1 * straight + F(1e-6))
@@ -482,8 +484,9 @@ def dark_curve(
 @njit(forceinline=True, **JIT)
 def mix(span: Span, bends: np.ndarray, right: np.ndarray, made: np.ndarray) -> None:
     """Blend two tiles' u."""
-    first, count, at = span
-    left, rise = bends[2, at + EACH - 1], bends[2, RISES + at + EACH - 1]
+    first, count, begin = span
+    u = begin + EACH - 1
+    left, rise = bends[2, u], bends[2, RISES + u]
     for i in range(count):
         made[LUMA + 1, first + i] = fma(rise, right[first + i], left)
 
@@ -502,12 +505,12 @@ def draw(levels: np.ndarray, bits: np.ndarray, at: int, tones: Tones, n: int) ->
         span = (spans[0, i], spans[1, i], EACH * i)
         mix(span, bends, right, made)
         u = span[2] + EACH - 1
-        begin = LUMA if bends[2, u] == 1 and bends[2, RISES + u] == 0 else 0
+        asked = LUMA if bends[2, u] == 1 and bends[2, RISES + u] == 0 else 0  # the first of the curves that is
         if is_dark(bits, at, span):
-            for c in range(begin, LUMA + 1):
+            for c in range(asked, LUMA + 1):
                 dark_curve(levels, at, c, span, bends, right, straight, made)
         else:
-            for c in range(begin, LUMA + 1):
+            for c in range(asked, LUMA + 1):
                 curve(levels, at, c, span, bends, right, straight, made)
 
 
