@@ -104,7 +104,7 @@ def recognise_single(output: np.ndarray, count: int, names: int) -> Layout | Non
     if columns == 6 and not (are_queries and (output[:, :, 5] % 1 != 0).any()):  # else that of two is no class number
         return Layout("end to end", None, read_end_to_end, overlapping=False)
     if are_queries:
-        return Layout("queries", names, read_transposed_yolov8, padding=0, overlapping=False)
+        return Layout("queries", names, read_rows, padding=0, overlapping=False)
     return None
 
 
@@ -112,7 +112,7 @@ def recognise_rows(output: np.ndarray, names: int) -> Layout | None:
     """Return the layout of a single output, 1 x cells x A, for so many names."""
     columns = output.shape[2]
     if columns == 4 + names and (output[0, :, 2:4] >= 0).all():  # else YOLOX's logarithms of sizes
-        return Layout("YOLOv8, transposed", names, read_transposed_yolov8)
+        return Layout("YOLOv8, transposed", names, read_rows)
     if columns == 5:
         return None
     decoded = float(output[0, :, 2:4].max()) > MOST_LOG_SIZE
@@ -168,10 +168,10 @@ def read_objects(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -
 
 def read_yolov8(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read centres, sizes and probabilities, a column for each cell."""
-    return read_transposed_yolov8([outputs[0].transpose(0, 2, 1)], height_width)
+    return read_rows([outputs[0].transpose(0, 2, 1)], height_width)
 
 
-def read_transposed_yolov8(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
+def read_rows(outputs: Sequence[np.ndarray], height_width: tuple[int, int]) -> Read:
     """Read centres, sizes and probabilities, a row for each cell."""
     answer = outputs[0][0]
     return best(in_pixels(around(answer[:, :2], answer[:, 2:4]), height_width), answer[:, 4:])

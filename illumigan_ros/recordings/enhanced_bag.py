@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 IMAGES_AT_RISK = 300  # that are done again after a kill, at most; in a steady rhythm, as it ends a chunk of the file
 PICTURES = ("jpeg", "png")
-MEMORY = 2  # counts the kinds of what an unfinished bag keeps: one of another kind cannot be gone on with
+MEMORY_KIND = 2  # counts the kinds of what an unfinished bag keeps: one of another kind cannot be gone on with
 
 Advance = Callable[[int, int], None]
 """Is told how many images, and how many bytes of the bag, have been gone through since it was called before."""
@@ -121,7 +121,7 @@ def enhance_bag(
 def _key(source: Source, options: BagOptions, by: str) -> str:
     """Return what the bytes of a result depend on, as far as it can be told without reading the source."""
     files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in source.files]
-    return json.dumps([__version__, MEMORY, files, asdict(options), by])
+    return json.dumps([__version__, MEMORY_KIND, files, asdict(options), by])
 
 
 @dataclass
